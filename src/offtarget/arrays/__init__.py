@@ -1,0 +1,1 @@
+"""The engine's contract: arrays in, arrays and a Status a patient out."""

@@ -1,0 +1,140 @@
+"""Model: equations with units. Species change by reactions and rates; rules are names for expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from offtarget.errors import InputError, nearest
+from offtarget.evidence import Evidence, digest
+from offtarget.models.expression import Expression, Number, Symbol, add, infix, multiply, symbols
+
+__all__ = ["Model", "Parameter", "Reaction", "Rule", "Species"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A number that stays put between events; a cohort column or a schedule may give it another value."""
+
+    id: str
+    value: float
+    unit: str
+    name: str = ""
+    evidence: Evidence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Species:
+    """A state. ``initial`` is an expression of parameters and their rules; ``counted`` means whole cells."""
+
+    id: str
+    initial: Expression
+    unit: str
+    name: str = ""
+    counted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A name for an expression, true at every instant."""
+
+    id: str
+    expression: Expression
+    unit: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """Something that happens at a rate and changes species by whole amounts.
+
+    Attributes:
+        rate: how often, in the species' unit a day.
+        changes: (species, amount) pairs: what one firing adds.
+    """
+
+    id: str
+    rate: Expression
+    changes: tuple[tuple[str, float], ...]
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A system of equations in canonical form: time in ``time_unit``, everything else in its stated unit.
+
+    Attributes:
+        rules: in an order in which each uses only parameters, species, time and earlier rules.
+        rates: d/dt of species that reactions do not describe, as Rules named after the species.
+        clones: suffixes of the clone table's rows the model was built with, for example ``("wt", "T315I")``.
+        outputs: names worth looking at: what a report draws when nobody says.
+        source: reference key of the published model, or empty.
+    """
+
+    id: str
+    title: str
+    time_unit: str
+    parameters: tuple[Parameter, ...]
+    species: tuple[Species, ...]
+    rules: tuple[Rule, ...]
+    reactions: tuple[Reaction, ...]
+    rates: tuple[Rule, ...] = ()
+    clones: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    source: str = ""
+
+    def derivatives(self) -> Mapping[str, Expression]:
+        """d/dt of every species, in the order of ``species``: its own rate, or the sum over reactions."""
+        own = {rule.id: rule.expression for rule in self.rates}
+        terms: dict[str, list[Expression]] = {one.id: [] for one in self.species}
+        for reaction in self.reactions:
+            for species, amount in reaction.changes:
+                law = Symbol(reaction.id)
+                terms[species].append(law if amount == 1 else multiply(Number(amount), law))
+        return {one.id: own[one.id] if one.id in own else add(*terms[one.id]) for one in self.species}
+
+    def parameter(self, name: str) -> Parameter:
+        """The parameter of this name.
+
+        Raises:
+            InputError: no such parameter.
+        """
+        found = {parameter.id: parameter for parameter in self.parameters}
+        if name not in found:
+            raise InputError(f'{self.id}: no parameter "{name}". {nearest(name, found, kind="parameter")}')
+        return found[name]
+
+    def names(self) -> frozenset[str]:
+        """Every name the model defines."""
+        groups = (self.parameters, self.species, self.rules, self.reactions)
+        return frozenset(item.id for group in groups for item in group)
+
+    def unit(self, name: str) -> str:
+        """The unit of a parameter, species or rule."""
+        for group in (self.parameters, self.species, self.rules):
+            for item in group:
+                if item.id == name:
+                    return item.unit
+        raise InputError(f'{self.id}: no name "{name}". {nearest(name, self.names(), kind="name")}')
+
+    def static(self) -> frozenset[str]:
+        """Rules that depend on parameters only: they change when a schedule says so, never within a step."""
+        moving = {"time", *(one.id for one in self.species), *(one.id for one in self.reactions)}
+        for rule in self.rules:
+            if symbols(rule.expression) & moving:
+                moving.add(rule.id)
+        return frozenset(rule.id for rule in self.rules) - moving
+
+    def text(self) -> str:
+        """The equations, one a line, in a canonical order: what the digest is taken of."""
+        lines = [f"time {self.time_unit}"]
+        lines += [f"parameter {one.id} = {one.value!r} {one.unit}" for one in self.parameters]
+        lines += [f"species {one.id} = {infix(one.initial)} {one.unit} {one.counted}" for one in self.species]
+        lines += [f"rule {one.id} := {infix(one.expression)}" for one in self.rules]
+        lines += [f"rate {one.id}' = {infix(one.expression)}" for one in self.rates]
+        lines += [f"reaction {one.id}: {infix(one.rate)} {one.changes}" for one in self.reactions]
+        return "\n".join(lines)
+
+    def digest(self) -> str:
+        """The SHA-256 of the equations and default values."""
+        return digest(self.text())

@@ -1,0 +1,204 @@
+"""TrialResult and its parts: what a run leaves behind, ready to be stored, compared and reported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offtarget.arrays.trajectories import Status
+from offtarget.evidence import Evidence, digest
+
+__all__ = ["Accounting", "Comparison", "Estimate", "Outcome", "Panel", "Published", "TrialResult"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """One endpoint in one arm, a row for each patient who is in its denominator.
+
+    Attributes:
+        patients: patient numbers, shape (k,).
+        origin: when the endpoint's clock started, day since trial start, shape (k,).
+        time: day from origin to event or censoring, shape (k,).
+        event: True where the event happened, False where the patient is censored, shape (k,).
+        weight: how much each patient counts, shape (k,); 1 unless the population is reweighted.
+    """
+
+    arm: str
+    endpoint: str
+    patients: NDArray[np.uint64]
+    origin: NDArray[np.float64]
+    time: NDArray[np.float64]
+    event: NDArray[np.bool_]
+    weight: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A published figure to hold beside an estimate. ``low``, ``high`` are NaN where none was published."""
+
+    endpoint: str
+    arm: str
+    month: float
+    value: float
+    low: float
+    high: float
+    n: int
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """An endpoint in an arm at a time, in percent, with a 95 % interval.
+
+    Attributes:
+        measure: what ``value`` says, for example "free of event", "reached by" or "at the visit".
+        n: patients in the denominator at the origin; ``at_risk`` of them are still followed at ``month``.
+        published: figures of the real trial for the same endpoint, arm and time.
+    """
+
+    endpoint: str
+    arm: str
+    measure: str
+    month: float
+    n: int
+    at_risk: int
+    value: float
+    low: float
+    high: float
+    published: tuple[Published, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two arms on one time-to-event endpoint; the restricted mean difference is in months."""
+
+    endpoint: str
+    arm: str
+    reference: str
+    hazard_ratio: float
+    hazard_ratio_low: float
+    hazard_ratio_high: float
+    logrank_p: float
+    restricted_mean_difference: float
+    restricted_mean_low: float
+    restricted_mean_high: float
+    horizon_month: float
+
+
+@dataclass(frozen=True, slots=True)
+class Accounting:
+    """What became of the patients of one arm: planned = sum of ``statuses``; the rest explains the counts."""
+
+    arm: str
+    planned: int
+    statuses: Mapping[Status, int]
+    rules_fired: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Panel:
+    """Trajectories of a sampled panel of patients, one arm after another.
+
+    Attributes:
+        arms: arm of each row of ``values``, shape (rows,).
+        patients: patient of each row, shape (rows,).
+        times: day, shape (m,).
+        names: outputs; last axis of ``values``.
+        values: shape (rows, m, outputs): the truth the model simulates.
+        measured: BCR-ABL1 (IS, percent) as the assay said, shape (rows, m); NaN where not measured.
+        detected: whether the assay found any transcript, shape (rows, m).
+        median, low, high: over all patients of the arm who are still simulated, the 50th, 5th and 95th
+            percentile, shape (arms, m, outputs), for the arms in ``arm_names``.
+    """
+
+    arm_names: tuple[str, ...]
+    arms: tuple[str, ...]
+    patients: NDArray[np.uint64]
+    times: NDArray[np.float64]
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    values: NDArray[np.float64]
+    measured: NDArray[np.float64]
+    detected: NDArray[np.bool_]
+    median: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrialResult:
+    """Everything a run found. ``trial`` is the study as run; ``model`` the treated model it ran.
+
+    Attributes:
+        parameters: rows for the report's parameter table: name, value or distribution, unit, evidence.
+        troughs: drug -> simulated steady-state troughs, first dose, first arm, ng/mL, shape (patients,).
+        exposures: rows that hold simulated troughs beside published ones.
+        patients: how many were simulated in every arm; fewer than ``planned`` only if the user stopped it.
+        inputs: digest of each model, population, drug and mechanism file that went in.
+        seconds: wall time by phase ("load", "compile", "simulate", "assess", ...).
+    """
+
+    trial: object
+    model: object
+    planned: int
+    patients: int
+    seed: int
+    outcomes: tuple[Outcome, ...]
+    estimates: tuple[Estimate, ...]
+    comparisons: tuple[Comparison, ...]
+    accounting: tuple[Accounting, ...]
+    panel: Panel
+    parameters: tuple[ParameterRow, ...]
+    troughs: Mapping[str, NDArray[np.float64]]
+    exposures: tuple[ExposureRow, ...]
+    versions: Mapping[str, str]
+    inputs: Mapping[str, str]
+    seconds: Mapping[str, float]
+
+    @property
+    def failed(self) -> int:
+        """Patient-courses that did not finish, over all arms."""
+        return sum(
+            sum(row.statuses.values()) - row.statuses.get(Status.FINISHED, 0) for row in self.accounting
+        )
+
+    def digest(self, first: int | None = None) -> str:
+        """SHA-256 over what happened to each patient: same inputs, seed and versions, same digest.
+
+        Args:
+            first: only patients numbered below this: a run of a hundred is the first hundred of more.
+        """
+        parts: list[bytes | str] = []
+        for outcome in self.outcomes:
+            rows = np.ones(outcome.patients.shape, bool) if first is None else outcome.patients < first
+            parts += [outcome.arm, outcome.endpoint]
+            for column in (outcome.patients, outcome.origin, outcome.time, outcome.event):
+                parts.append(np.ascontiguousarray(column[rows]).tobytes())
+        return digest(*parts)
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterRow:
+    """One line of the report's parameter table."""
+
+    name: str
+    group: str
+    value: str
+    unit: str
+    meaning: str
+    evidence: Evidence | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureRow:
+    """A simulated trough beside a published one, ng/mL."""
+
+    drug: str
+    regimen: str
+    statistic: str
+    simulated: float
+    published: float
+    evidence: Evidence
