@@ -1,7 +1,7 @@
 """Expressions: the small frozen tree in which every equation of a Model is held.
 
-The tree keeps the order its author wrote, so that generated code, printed pages and exported SBML say the
-same thing and the same bits come out on every machine. Symbolic work (derivatives) converts to sympy elsewhere.
+The tree keeps the order its author wrote, so that generated code, printed pages and exported SBML agree, and
+the same bits come out on every machine. Symbolic work (derivatives) converts to sympy elsewhere.
 """
 
 from __future__ import annotations
