@@ -20,9 +20,14 @@ __all__ = [
     "short",
 ]
 
+_LONGEST = 2000  # letters in an error: a name may be five megabytes of noise
+
 
 class OfftargetError(Exception):
-    """Base of every error this package raises on purpose. Its text is a sentence for the user."""
+    """Base of every error this package raises on purpose. Its text is for the user: one printable line."""
+
+    def __init__(self, said: str = "") -> None:
+        super().__init__(short(said, _LONGEST))
 
 
 class InputError(OfftargetError):
@@ -47,7 +52,7 @@ def sentence(where: str, *, expected: str, got: object, then: str = "") -> str:
     Args:
         where: file and key, or the place in a text, for example ``stop.toml: arm 2: regimen``.
         expected: what would have been right, with an example.
-        got: what came; shown as the user wrote it, shortened when it is long.
+        got: what came; shown as the user wrote it, shortened when it is long; None when nothing came.
         then: what to do next, as one sentence.
 
     Example:
@@ -90,6 +95,8 @@ def short(text: str, limit: int = 80) -> str:
 
 def _shown(got: object) -> str:
     """What came, as the user wrote it."""
+    if got is None:
+        return "nothing"
     if isinstance(got, str):
         return f'"{short(got)}"'
     try:

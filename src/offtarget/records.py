@@ -112,7 +112,7 @@ class Table:
     def _take(self, key: str, expected: str) -> Any:
         self.used.add(key)
         if key not in self.data:
-            raise InputError(sentence(self.at(key), expected=expected, got="nothing", then=f'Add "{key}".'))
+            raise InputError(sentence(self.at(key), expected=expected, got=None, then=f'Add "{short(key)}".'))
         return self.data[key]
 
     def text(self, key: str, *, default: str | None = None, expected: str = "a text in quotes") -> str:

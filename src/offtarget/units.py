@@ -21,6 +21,8 @@ DAYS_PER_MONTH = DAYS_PER_YEAR / 12
 _LONGEST = 200  # letters; longer texts are noise, and matching them takes long
 _NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*?)\s*$", re.DOTALL)
 
+#: "24 hh" is a slip of the finger, not 24 hectohours.
+_UNPREFIXED = frozenset({"minute", "hour", "day", "week", "month", "year", "cell", "item", "percent"})
 _LETTERS = re.compile(r"[A-Za-zµμ%0-9_ */().+-]{1,120}")
 #: A power that pint may evaluate: of a name or one bracket, by a small number; never a tower such as 9^9^9.
 _POWER = re.compile(
@@ -54,6 +56,10 @@ def _unit(unit: str) -> Any:
             1.0, found
         )._is_multiplicative:  # degrees, decibels: converting is not multiplying
             raise ValueError(text)
+        for name in found._units:
+            prefix, plain, _ = registry.parse_unit_name(name)[0]
+            if prefix and plain in _UNPREFIXED:
+                raise ValueError(text)
         return found
     except Exception as problem:  # pint raises a dozen unrelated classes for a bad unit
         raise InputError(sentence("unit", expected='a unit such as "mg/L" or "1/day"', got=unit)) from problem
