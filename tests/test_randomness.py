@@ -79,9 +79,9 @@ def test_a_draw_is_never_0_or_1_even_for_the_extreme_words() -> None:
     assert np.isfinite(stream(0, "edges").normal(np.arange(200_000))).all()
 
 
-@pytest.mark.parametrize("patients", [-1, 2**32, [0, 2**40], np.array([-5]), float("nan")])
+@pytest.mark.parametrize("patients", [-1, 2**32, [0, 2**40], np.array([-5]), float("nan"), 1.5])
 def test_an_address_out_of_range_is_refused_rather_than_shared(patients: object) -> None:
-    with pytest.raises(InputError, match="expected numbers from 0 to 4294967295"):
+    with pytest.raises(InputError, match="expected whole numbers from 0 to 4294967295"):
         stream(1, "x").uniform(patients)  # type: ignore[arg-type]
 
 

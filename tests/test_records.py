@@ -142,7 +142,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path: Path) -> Non
     assert _load(tmp_path, b"\xef\xbb\xbf" + _GOOD.replace("\n", "\r\n").encode()) == _load(tmp_path, _GOOD)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=400))
 def test_any_bytes_at_all_give_a_table_or_a_sentence(tmp_path: Path, raw: bytes) -> None:
     try:
@@ -151,7 +151,7 @@ def test_any_bytes_at_all_give_a_table_or_a_sentence(tmp_path: Path, raw: bytes)
         assert "study.toml: " in str(problem) and str(problem).isprintable()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
 @given(st.integers(0, len(_GOOD)), st.integers(0, 12), st.text(max_size=6))
 def test_any_edit_of_a_good_file_is_read_or_gives_a_sentence(
     tmp_path: Path, place: int, cut: int, put: str
@@ -175,7 +175,7 @@ _VALUES = st.recursive(
     ["title", "kind", "patients", "paired", "horizon", "names", "dose", "clearance", "one", "arm", "many"],
 )
 @given(value=_VALUES)
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_value_under_any_key_is_read_or_gives_a_sentence_that_names_it(
     tmp_path: Path, key: str, value: Any
 ) -> None:
@@ -256,7 +256,7 @@ def test_a_bad_csv_is_refused_with_file_and_row(tmp_path: Path, text: str, said:
         read_csv(path, columns=["a", "b"])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=300))
 def test_any_bytes_at_all_give_csv_rows_or_a_sentence(tmp_path: Path, raw: bytes) -> None:
     path = tmp_path / "t.csv"

@@ -83,9 +83,12 @@ class Stream:
 def _word(values: ArrayLike, what: str) -> NDArray[np.uint64]:
     """Addresses as 32-bit words held in uint64."""
     given = np.asarray(values)
-    if given.size and not (given.min() >= 0 and given.max() <= int(_MASK)):
+    whole = given.dtype.kind in "ui" or bool((given == np.floor(given)).all())
+    if given.size and not (whole and given.min() >= 0 and given.max() <= int(_MASK)):
         raise InputError(
-            sentence(what, expected="numbers from 0 to 4294967295", got=f"{given.min()} to {given.max()}")
+            sentence(
+                what, expected="whole numbers from 0 to 4294967295", got=f"{given.min()} to {given.max()}"
+            )
         )
     return given.astype(np.uint64)
 
