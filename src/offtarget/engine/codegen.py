@@ -1,0 +1,296 @@
+"""A Model as the text of a Python module that numba compiles: readable, and the same on every machine.
+
+Sections of the module: static expressions (computed once a segment), initial state, right-hand side, Jacobian,
+outputs, and the one entry that takes patients through time. A rule appears where something needs it and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+
+from offtarget.engine.derivatives import derivative, product, total
+from offtarget.engine.formula import Namer, python
+from offtarget.errors import InputError, nearest
+from offtarget.models.expression import Expression, Number, Symbol, symbols
+from offtarget.models.model import Model
+
+__all__ = ["generate", "statics"]
+
+#: Static expressions to a function: numba's time grows faster than a function's length.
+_CHUNK = 40
+
+_HEAD = '''"""The model {id}, written by offtarget from its equations. Changes here are lost; {outputs} outputs."""
+
+from math import (
+    acos, acosh, asin, asinh, atan, atanh, cos, cosh, exp, inf, log, log10, nan, sin, sinh, sqrt, tan, tanh,
+)
+
+from numba import njit
+
+from offtarget.engine.functions import ceil, clear, cube, factorial, floor, fourth, quotient, rem, square
+from offtarget.engine.layout import SIGNATURE
+from offtarget.engine.march import marcher
+from offtarget.engine.steppers import compiled, inlined
+
+#: How many expressions of parameters only there are.
+STATICS = {statics}
+'''
+
+_ENTRY = '''
+
+march = marcher(static, initial, rhs, jacobian, outputs)
+
+
+@njit(SIGNATURE, cache=True, nogil=True, error_model="numpy")
+def advance(patients, events, settings, times, out, first, last):
+    """Take patients first to last through their times."""
+    march(patients, events, settings, times, out, first, last)
+'''
+
+
+def generate(model: Model, outputs: Sequence[str]) -> str:
+    """The module's text.
+
+    Args:
+        model: the equations.
+        outputs: names of species, parameters, rules or reactions, in the order of the output columns.
+
+    Raises:
+        InputError: an output or a symbol that the model does not have, or definitions in a circle.
+        UnsupportedError: a function that the engine does not have.
+    """
+    return _Writer(model, outputs).module()
+
+
+def statics(model: Model, outputs: Sequence[str]) -> tuple[str, ...]:
+    """The static rules that the kernel of these outputs computes, in order: the columns of ``Patients.static``."""
+    return _Book(model, outputs).statics
+
+
+class _Book:
+    """Which definition needs which: rules and reactions by name, static ones apart."""
+
+    def __init__(self, model: Model, outputs: Sequence[str]) -> None:
+        self.model = model
+        self.definitions: dict[str, Expression] = {rule.id: rule.expression for rule in model.rules}
+        self.definitions |= {reaction.id: reaction.rate for reaction in model.reactions}
+        self.initials = {one.id: one.initial for one in model.species}
+        self.derivatives = dict(model.derivatives())
+        self.static = model.static()
+        self.outputs = tuple(outputs)
+        known = self.model.names() | {"time"}
+        for name in self.outputs:
+            if name not in known:
+                raise InputError(f'{model.id}: no output "{name}". {nearest(name, known, kind="name")}')
+        wanted = self.order([*chain(map(Symbol, self.outputs), self.derivatives.values())], self.definitions)
+        wanted += self.order(self.initials.values(), self.definitions | self.initials)
+        needed = self.order(
+            map(Symbol, dict.fromkeys(wanted)),
+            {k: v for k, v in self.definitions.items() if k in self.static},
+        )
+        self.statics = tuple(name for name in needed if name in self.static)
+
+    def order(self, roots: Iterable[Expression], definitions: Mapping[str, Expression]) -> list[str]:
+        """The definitions that the roots need, each after those it needs itself."""
+        uses = {name: symbols(expression) for name, expression in definitions.items()}
+        needed: set[str] = set()
+        stack = [name for root in roots for name in symbols(root)]
+        while stack:
+            name = stack.pop()
+            if name in uses and name not in needed:
+                needed.add(name)
+                stack.extend(uses[name])
+        waiting, placed = [name for name in definitions if name in needed], []
+        while waiting:
+            missing, late = set(waiting), []
+            for name in waiting:
+                if uses[name] & missing:
+                    late.append(name)
+                else:
+                    placed.append(name)
+                    missing.discard(name)
+            if late == waiting:
+                raise InputError(f"{self.model.id}: defined in a circle: {', '.join(late[:12])}.")
+            waiting = late
+        return placed
+
+    def moving(self, roots: Iterable[Expression]) -> list[str]:
+        """The definitions, static ones left out, that the roots need."""
+        return self.order(roots, {k: v for k, v in self.definitions.items() if k not in self.static})
+
+
+class _Writer:
+    """Writes the module of one model."""
+
+    def __init__(self, model: Model, outputs: Sequence[str]) -> None:
+        self.book = _Book(model, outputs)
+        self.model = model
+        self.namer = Namer()
+        self.places = {"time": "t"}
+        self.places |= {one.id: f"p[{i}]" for i, one in enumerate(model.parameters)}
+        self.places |= {one.id: f"y[{i}]" for i, one in enumerate(model.species)}
+        self.places |= {name: f"s[{i}]" for i, name in enumerate(self.book.statics)}
+        for name in ("time", *(k for k in self.places if k != "time"), *self.book.definitions):
+            self.namer(name)  # identifiers in the order of the model, whatever is asked for first
+
+    def module(self) -> str:
+        """The whole text."""
+        parts = [_HEAD.format(id=self.model.id, outputs=len(self.book.outputs), statics=len(self.book.statics)),
+                 *self._static(), self._initial(), self._rhs(), self._jacobian(), self._outputs(), _ENTRY]  # fmt: skip
+        return "".join(parts)
+
+    def _text(self, expression: Expression) -> str:
+        for name in sorted(symbols(expression)):
+            if (
+                name not in self.places
+                and name not in self.book.definitions
+                and name not in self.namer.locals
+            ):
+                known = self.model.names()
+                raise InputError(f'{self.model.id}: no name "{name}". {nearest(name, known, kind="name")}')
+        return python(expression, self.namer)
+
+    def _function(
+        self,
+        name: str,
+        arguments: str,
+        says: str,
+        lines: Sequence[str],
+        reads: Iterable[str],
+        how: str = "compiled",
+    ) -> str:
+        """One compiled function that first reads what it needs out of the arrays."""
+        wanted = set(reads)
+        loads = [
+            f"{self.namer(k)} = {place}" for k, place in self.places.items() if k in wanted and k != "time"
+        ]
+        if "time" in wanted:
+            loads.insert(0, f"{self.namer('time')} = t")
+        body = "".join(f"    {line}\n" for line in [*loads, *lines] or ["pass"])
+        return f'\n\n@{how}\ndef {name}({arguments}):\n    """{says}"""\n{body}'
+
+    def _define(self, names: Iterable[str]) -> list[str]:
+        return [f"{self.namer(name)} = {self._text(self.book.definitions[name])}" for name in names]
+
+    def _reads(self, expressions: Iterable[Expression]) -> set[str]:
+        return set(chain.from_iterable(map(symbols, expressions)))
+
+    def _static(self) -> list[str]:
+        names, parts, calls = self.book.statics, [], []
+        for number, start in enumerate(range(0, len(names), _CHUNK)):
+            chunk = names[start : start + _CHUNK]
+            lines = [line for name, text in zip(chunk, self._define(chunk), strict=True)
+                     for line in (text, f"{self.places[name]} = {self.namer(name)}")]  # fmt: skip
+            reads = self._reads(self.book.definitions[name] for name in chunk) - set(chunk)
+            parts.append(
+                self._function(f"static_{number}", "p, s", "Expressions of parameters only.", lines, reads)
+            )
+            calls.append(f"static_{number}(p, s)")
+        parts.append(
+            self._function(
+                "static", "p, s", "All expressions of parameters only, in order.", calls, (), "inlined"
+            )
+        )
+        return parts
+
+    def _initial(self) -> str:
+        book, initials = self.book, self.book.initials
+        moving = {k: v for k, v in book.definitions.items() if k not in book.static} | initials
+        order = book.order(map(Symbol, initials), moving)
+        lines = [f"{self.namer(name)} = {self._text(moving[name])}" for name in order]
+        lines += [f"{self.places[name]} = {self.namer(name)}" for name in initials]
+        reads = self._reads(moving[name] for name in order) - set(initials)
+        return self._function("initial", "t, p, s, y", "The state at the start.", lines, reads)
+
+    def _rhs(self) -> str:
+        slopes = self.book.derivatives
+        names = self.book.moving(slopes.values())
+        lines = self._define(names)
+        lines += [f"f[{i}] = {self._text(slope)}  # {name}" for i, (name, slope) in enumerate(slopes.items())]
+        reads = self._reads([*(self.book.definitions[name] for name in names), *slopes.values()])
+        return self._function("rhs", "t, y, p, s, f", "d/dt of every species.", lines, reads)
+
+    def _outputs(self) -> str:
+        roots = [Symbol(name) for name in self.book.outputs]
+        names = self.book.moving(roots)
+        lines = self._define(names) + [
+            f"out[{i}] = {self.namer(name)}" for i, name in enumerate(self.book.outputs)
+        ]
+        reads = self._reads([*(self.book.definitions[name] for name in names), *roots])
+        return self._function("outputs", "t, y, p, s, out", "What is looked at.", lines, reads)
+
+    def _jacobian(self) -> str:
+        """Derivatives go through the named rules by the chain rule, so what rules share is computed once."""
+        slopes = self.book.derivatives
+        names = self.book.moving(slopes.values())
+        tape = _Tape(self, [*slopes, "time"])
+        lines = ["clear(out, by_time)"]
+        for name in names:
+            tape.define(name, self.book.definitions[name])
+        entries = []
+        for i, slope in enumerate(slopes.values()):
+            for variable, value in tape.gradient(f"slope_{i}", slope).items():
+                if isinstance(value, Number) and value.value == 0.0:
+                    continue
+                place = f"by_time[{i}]" if variable == "time" else f"out[{i}, {list(slopes).index(variable)}]"
+                entries.append(f"{place} = {self._text(value)}")
+        used = self._define(self.book.moving(tape.expressions))
+        reads = self._reads([*tape.expressions, *(self.book.definitions[name] for name in names)])
+        says = "Derivatives of the right-hand side by species, and by time."
+        return self._function(
+            "jacobian", "t, y, p, s, out, by_time", says, [*lines, *used, *tape.lines, *entries], reads
+        )
+
+
+class _Tape:
+    """Derivatives of the named rules, line by line."""
+
+    def __init__(self, writer: _Writer, variables: Sequence[str]) -> None:
+        self.writer, self.variables = writer, variables
+        self.lines: list[str] = []
+        self.expressions: list[Expression] = []
+        self.known: dict[str, dict[str, Expression]] = {name: {name: Number(1.0)} for name in variables}
+
+    def define(self, name: str, expression: Expression) -> None:
+        """Note the derivatives of a rule by every variable it depends on."""
+        found = self.gradient(name, expression)
+        self.known[name] = {
+            variable: self._hold(f"{name}_by_{variable}", value) for variable, value in found.items()
+        }
+
+    def gradient(self, stem: str, expression: Expression) -> dict[str, Expression]:
+        """The derivatives of an expression by every variable it depends on, through the rules it names."""
+        inner = [name for name in sorted(symbols(expression)) if name in self.known]
+        partial = {name: derivative(expression, name) for name in inner}
+        if len(inner) > 0:
+            shared = {
+                name: sum(name in self.known and v in self.known[name] for v in self.variables)
+                for name in inner
+            }
+            partial = {
+                name: self._hold(f"{stem}_by_{name}", value) if shared[name] > 1 else value
+                for name, value in partial.items()
+            }
+        gradient = {}
+        for variable in self.variables:
+            terms = [
+                product(partial[name], self.known[name][variable])
+                for name in inner
+                if variable in self.known[name]
+            ]
+            if terms:
+                gradient[variable] = total(*terms)
+        for value in gradient.values():
+            self.expressions.append(value)
+        return {k: v for k, v in gradient.items() if v != Number(0.0)}
+
+    def _hold(self, stem: str, value: Expression) -> Expression:
+        """Give an expression a name, unless it is as short as one."""
+        if isinstance(value, Number | Symbol):
+            return value
+        self.expressions.append(value)
+        text = self.writer._text(value)
+        name = self.writer.namer.local(stem)
+        self.lines.append(f"{name} = {text}")
+        return Symbol(name)

@@ -1,0 +1,251 @@
+"""The control of one patient's steps: how long, how wrong, kept or refused, and by which method.
+
+Compiled with the model. The length of a step depends on the solution and on scheduled events only, never on when
+somebody looks: results are the same however a run is cut into pieces.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from offtarget.arrays.trajectories import Status
+from offtarget.engine.layout import Flag, Floats, Patients, Scratch, Settings
+from offtarget.engine.steppers import (
+    compiled,
+    explicit_dense,
+    explicit_stepper,
+    implicit_dense,
+    implicit_stepper,
+    inlined,
+    stiffness,
+    stretch,
+)
+
+__all__ = ["attempter", "finite", "starter", "weigh"]
+
+# Plain integers: what an enumeration's members become inside compiled code.
+STATUS, STEPS, BEGUN, CHANGED, IMPLICIT = (
+    int(x) for x in (Flag.STATUS, Flag.STEPS, Flag.BEGUN, Flag.CHANGED, Flag.IMPLICIT)
+)
+STIFF, CALM, PATIENCE, BELOW, SLOPE_KNOWN = (
+    int(x) for x in (Flag.STIFF, Flag.CALM, Flag.PATIENCE, Flag.BELOW, Flag.SLOPE_KNOWN)
+)
+FINISHED, TOO_MANY_STEPS, NOT_FINITE = (
+    int(Status.FINISHED),
+    int(Status.TOO_MANY_STEPS),
+    int(Status.NOT_FINITE),
+)
+STEP_TOO_SMALL, NEGATIVE = int(Status.STEP_TOO_SMALL), int(Status.NEGATIVE)
+
+#: Where the explicit method loses stability on the negative real axis.
+EXPLICIT_LIMIT = 3.3
+#: An implicit step costs a few explicit ones: it pays once its steps are this many times those that stability allows.
+WORTH = 4.0
+#: Shortening a step this often does not keep a species above zero: it is the equations that take it there.
+MOST_BELOW = 40
+
+
+@compiled
+def finite(values: Floats) -> bool:
+    """Whether all values are finite."""
+    total = 0.0
+    for m in range(values.shape[0]):
+        total += 0.0 * values[m]  # nan as soon as one is not
+    return total == 0.0
+
+
+@compiled
+def weigh(y: Floats, peak: Floats, settings: Settings, w: Scratch) -> None:
+    """One over the error each species may make in this step.
+
+    That is ``tolerance`` times its own size, but never less than the floor: an extinct species does not force steps.
+    """
+    for m in range(y.shape[0]):
+        size = max(abs(y[m]), abs(w.next[m]))
+        floor = settings.floor[m] + settings.share[m] * peak[m]
+        w.weight[m] = 1.0 / (settings.tolerance * max(size, floor) + 1e-280)
+
+
+def starter(rhs: Any) -> Any:
+    """The first step after a jump, for one model."""
+
+    @compiled
+    def first_step(t: float, y: Floats, f: Floats, p: Floats, s: Floats, w: Scratch) -> float:
+        """How far the first step after a jump may go, from slope and curvature.
+
+        E. Hairer, S. P. Norsett and G. Wanner, Solving Ordinary Differential Equations I, section II.4. A species
+        at exactly zero has no scale of its own yet and has no say.
+        """
+        size = slope = bend = 0.0
+        for m in range(y.shape[0]):
+            if y[m] != 0.0:
+                size = max(size, abs(y[m]) * w.weight[m])
+                slope = max(slope, abs(f[m]) * w.weight[m])
+        h = 0.01 * size / slope if size > 1e-5 and slope > 1e-5 else 1e-6
+        for m in range(y.shape[0]):
+            w.points[1, m] = y[m] + h * f[m]
+        rhs(t + h, w.points[1], p, s, w.points[2])
+        for m in range(y.shape[0]):
+            if y[m] != 0.0:
+                bend = max(bend, abs(w.points[2, m] - f[m]) * w.weight[m] / h)
+        most = max(slope, bend)
+        guess = (0.01 / most) ** 0.2 if most > 1e-15 else max(1e-6, h * 1e-3)
+        return min(100.0 * h, guess) if np.isfinite(guess) else h
+
+    return first_step
+
+
+def attempter(rhs: Any, jacobian: Any) -> Any:
+    """One try of a step, for one model."""
+    explicit_step, implicit_step, accept = explicit_stepper(rhs), implicit_stepper(rhs), _accepter(rhs)
+
+    @inlined
+    def attempt(patients: Patients, settings: Settings, w: Scratch, i: int, due: float,
+                until: float) -> None:  # fmt: skip
+        """Try one step; keep it when its error is within tolerance."""
+        flags, y, t = patients.flags[i], patients.state[i], patients.time[i]
+        p, s = patients.parameters[i], patients.static[i]
+        h, ahead = patients.step[i], due - t
+        if h >= 0.999999 * ahead:
+            h = ahead  # only a scheduled event shortens a step
+        elif h > 0.5 * ahead:
+            h = 0.5 * ahead
+        flags[STEPS] += 1
+        if flags[STEPS] > settings.budget:
+            flags[STATUS] = TOO_MANY_STEPS
+            return
+        if not h > 4e-16 * abs(t) or h < 1e-250:
+            flags[STATUS] = NEGATIVE if flags[BELOW] else STEP_TOO_SMALL
+            return
+        done = True
+        if flags[IMPLICIT]:
+            if not flags[SLOPE_KNOWN]:
+                jacobian(t, y, p, s, w.jacobian, w.by_time)
+                flags[SLOPE_KNOWN] = 1
+            done = implicit_step(t, h, y, p, s, w)
+        else:
+            explicit_step(t, h, y, patients.slope[i], p, s, w)
+        weigh(y, patients.peak[i], settings, w)
+        error = norm(w) if done else np.inf
+        if not error < np.inf:
+            shorten(patients, i, h, 0.1)
+            if patients.step[i] <= 1e-14 * max(abs(t), 1e-200):
+                flags[STATUS] = NOT_FINITE
+        elif error > 1.0:
+            shorten(patients, i, h, max(0.2, 0.9 * error**-0.2))
+        elif below(patients, settings, w, i):
+            flags[BELOW] += 1
+            shorten(patients, i, h, 0.25)
+            if flags[BELOW] > MOST_BELOW:
+                flags[STATUS] = NEGATIVE
+        else:
+            accept(patients, settings, w, i, h, due if h == ahead else t + h, error, until)
+
+    return attempt
+
+
+@compiled
+def shorten(patients: Patients, i: int, h: float, factor: float) -> None:
+    """The step is refused: the next try is shorter, and the step after it no longer than it."""
+    patients.step[i] = h * factor
+    patients.error[i] = -abs(patients.error[i])
+
+
+@compiled
+def norm(w: Scratch) -> float:
+    """The largest error of any species, in tolerances; infinite when one is not a number."""
+    worst = 0.0
+    for m in range(w.next.shape[0]):
+        error = abs(w.points[7, m]) * w.weight[m]
+        if not (error < np.inf and abs(w.next[m]) < np.inf):
+            return np.inf
+        worst = max(worst, error)
+    return worst
+
+
+@compiled
+def below(patients: Patients, settings: Settings, w: Scratch, i: int) -> bool:
+    """Whether the step takes a species that cannot be negative further below zero than its floor excuses."""
+    for m in range(w.next.shape[0]):
+        if settings.counts[m] and w.next[m] < 0.0:
+            floor = settings.floor[m] + settings.share[m] * patients.peak[i, m]
+            if w.next[m] < -10.0 * settings.tolerance * floor:
+                return True
+    return False
+
+
+def _accepter(rhs: Any) -> Any:
+    """Keeping a step, for one model."""
+
+    @inlined
+    def accept(patients: Patients, settings: Settings, w: Scratch, i: int, h: float, end: float, error: float,
+               until: float) -> None:  # fmt: skip
+        """Keep the step: its interpolant, the new state and slope, the next length, the next method.
+
+        The length comes from the proportional-integral controller of K. Gustafsson, ACM Transactions on Mathematical
+        Software 17 (1991) 533, with the exponents Hairer and Wanner give for order 5.
+        """
+        flags, y, f = patients.flags[i], patients.state[i], patients.slope[i]
+        if end >= until:
+            if flags[IMPLICIT]:
+                implicit_dense(y, w, patients.dense[i])
+            else:
+                explicit_dense(h, y, w, patients.dense[i])
+        clipped = False
+        for m in range(y.shape[0]):
+            if settings.counts[m] and w.next[m] < 0.0:
+                w.next[m] = 0.0
+                clipped = True
+            y[m] = w.next[m]
+            f[m] = w.stages[6, m]
+            patients.peak[i, m] = max(patients.peak[i, m], abs(y[m]))
+        if clipped or flags[IMPLICIT]:
+            rhs(end, y, patients.parameters[i], patients.static[i], f)
+        if not clipped:
+            flags[BELOW] = 0
+        factor = 0.9 * max(error, 1e-8) ** -0.17 * abs(patients.error[i]) ** 0.04
+        factor = min(10.0, max(0.2, factor))
+        if patients.error[i] < 0.0:
+            factor = min(1.0, factor)
+        patients.error[i] = max(error, 1e-4)
+        patients.before[i] = patients.time[i]
+        patients.time[i] = end
+        patients.step[i] = h * factor
+        choose(patients, settings, w, i, h)
+        flags[SLOPE_KNOWN] = 0
+        if not finite(f):
+            flags[STATUS] = NOT_FINITE
+
+    return accept
+
+
+@compiled
+def choose(patients: Patients, settings: Settings, w: Scratch, i: int, h: float) -> None:
+    """Change the method when the other one has looked better for a while.
+
+    Explicit steps that sit at the limit of stability speak for the implicit method. Implicit steps shorter than a few
+    such limits speak against it; a return doubles the patience, so that a borderline patient does not swing for ever.
+    """
+    flags = patients.flags[i]
+    if settings.method != 0:
+        return
+    if flags[IMPLICIT]:
+        favour = h * stretch(patients.spread[i], w) < WORTH * EXPLICIT_LIMIT
+        patience = 10
+    else:
+        favour = stiffness(h, w) > EXPLICIT_LIMIT
+        patience = flags[PATIENCE]
+    flags[CALM] = 0 if favour else flags[CALM] + 1
+    flags[STIFF] += 1 if favour else 0
+    if flags[CALM] >= 6:
+        flags[STIFF] = 0
+    if flags[STIFF] < patience:
+        return
+    if flags[IMPLICIT]:
+        flags[PATIENCE] = min(2 * flags[PATIENCE], 10000)
+        patients.step[i] = min(patients.step[i], EXPLICIT_LIMIT / WORTH * h)
+    flags[IMPLICIT] = 1 - flags[IMPLICIT]
+    flags[STIFF] = 0
+    flags[CALM] = 0

@@ -1,0 +1,202 @@
+"""Patients through a compiled model: begin, advance, simulate."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from offtarget.arrays.cohort import Cohort
+from offtarget.arrays.schedule import Action, Schedule
+from offtarget.arrays.trajectories import Status, Trajectories
+from offtarget.engine.kernel import Kernel, build
+from offtarget.engine.layout import Events, Flag, Floats, Patients, Settings, patients
+from offtarget.errors import InputError, nearest, sentence
+
+__all__ = ["Course", "Kernel", "Method", "advance", "begin", "build", "simulate"]
+
+Method = Literal["auto", "explicit", "implicit"]
+_METHODS: Mapping[str, int] = {"auto": 0, "explicit": 1, "implicit": 2}
+
+#: Patients one thread takes at a time: enough to drown the overhead, few enough to stop soon after Ctrl-C.
+_CHUNK = 256
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Course:
+    """A resumable integration: the mutable work arrays of n patients. Each ``advance`` carries them further.
+
+    Attributes:
+        patients: patient numbers, shape (n,).
+        arrays: what the compiled code keeps of each patient.
+    """
+
+    patients: NDArray[np.uint64]
+    arrays: Patients
+
+    @property
+    def now(self) -> Floats:
+        """The time to which each patient has been taken, shape (n,)."""
+        return self.arrays.now.copy()
+
+    @property
+    def status(self) -> NDArray[np.int8]:
+        """A Status a patient so far, shape (n,)."""
+        return self.arrays.flags[:, Flag.STATUS].astype(np.int8)
+
+    @property
+    def steps(self) -> NDArray[np.int64]:
+        """Solver steps tried so far, shape (n,)."""
+        return self.arrays.flags[:, Flag.STEPS].copy()
+
+    @property
+    def implicit(self) -> NDArray[np.bool_]:
+        """Which patients the implicit method has at present, shape (n,)."""
+        return np.asarray(self.arrays.flags[:, Flag.IMPLICIT] == 1)
+
+
+def begin(kernel: Kernel, cohort: Cohort, *, time: float = 0.0) -> Course:
+    """Patients at the start, ready to ``advance``.
+
+    Args:
+        kernel: the compiled model.
+        cohort: columns named like a parameter take the place of its default, in the model's units; others are
+            covariates and not looked at. A patient with a value that is not finite fails at once, alone.
+        time: when the patients start, in the kernel's time unit.
+    """
+    course = patients(cohort.size, len(kernel.species), len(kernel.parameters), kernel.statics, float(time))
+    course.parameters[:] = kernel.defaults
+    for j, name in enumerate(kernel.parameters):
+        if name in cohort.columns:
+            course.parameters[:, j] = cohort.columns[name]
+    bad = ~np.isfinite(course.parameters).all(axis=1)
+    course.flags[bad, Flag.STATUS] = Status.NOT_FINITE
+    return Course(cohort.patients, course)
+
+
+def advance(
+    kernel: Kernel, course: Course, schedule: Schedule, until: ArrayLike, *, tolerance: float = 1e-6,
+    threads: int | None = None, method: Method = "auto", budget: int = 1_000_000,
+) -> Floats:  # fmt: skip
+    """Carry every patient on to ``until``; the outputs there come back, shape (n, outputs), NaN rows for the failed.
+
+    Events of the schedule from the patient's present time up to but not including ``until`` are applied; one at
+    ``until`` itself belongs to the next call, so that outputs are what a visit sees before it changes anything.
+
+    Args:
+        kernel: the compiled model.
+        course: from ``begin``; changed in place.
+        schedule: events of the n patients. Events before a patient's present time are taken as past.
+        until: a time for all or one a patient, shape () or (n,), not before the patient's present time.
+        tolerance: largest error of a step relative to each species' size (see ``Kernel.floor``).
+        threads: worker threads; by default one for each processor. The result does not depend on it.
+        method: ``auto`` chooses by stiffness; ``explicit`` and ``implicit`` insist.
+        budget: steps a patient may take from the start.
+
+    Raises:
+        InputError: an event for a name the model does not have, a time that goes back, a tolerance that makes no sense.
+    """
+    n = course.patients.shape[0]
+    times = np.ascontiguousarray(np.broadcast_to(np.asarray(until, np.float64), (n,)))[:, None]
+    values = np.empty((n, 1, len(kernel.outputs)))
+    _run(kernel, course, schedule, times.copy(), values, tolerance, threads, method, budget)
+    return values[:, 0, :]
+
+
+def simulate(
+    kernel: Kernel, cohort: Cohort, schedule: Schedule, *, times: ArrayLike, tolerance: float = 1e-6,
+    threads: int | None = None, method: Method = "auto", budget: int = 1_000_000,
+) -> Trajectories:  # fmt: skip
+    """Every patient from time zero (or the first time, when that is earlier) through all times.
+
+    Args:
+        kernel: the compiled model.
+        cohort, schedule: n patients; see ``begin`` and ``advance``. Outputs at the instant of an event show the state
+            before it.
+        times: shape (m,), ascending.
+        tolerance, threads, method, budget: see ``advance``.
+
+    Raises:
+        InputError: as ``advance``.
+    """
+    at = np.array(times, np.float64).reshape(1, -1)
+    if np.any(np.diff(at[0]) < 0) or not np.isfinite(at).all():
+        raise InputError(sentence("times", expected="finite times in ascending order", got=at[0].tolist()))
+    course = begin(kernel, cohort, time=min(0.0, float(at[0, 0])) if at.size else 0.0)
+    values = np.empty((cohort.size, at.shape[1], len(kernel.outputs)))
+    _run(kernel, course, schedule, at, values, tolerance, threads, method, budget)
+    return Trajectories(
+        cohort.patients, at[0], kernel.outputs, kernel.output_units, values, course.status, course.steps
+    )
+
+
+def _run(
+    kernel: Kernel, course: Course, schedule: Schedule, times: Floats, values: Floats, tolerance: float,
+    threads: int | None, method: Method, budget: int,
+) -> None:  # fmt: skip
+    n = course.patients.shape[0]
+    if not 1e-14 <= tolerance <= 0.1:
+        raise InputError(sentence("tolerance", expected="a number from 1e-14 to 0.1", got=tolerance))
+    if method not in _METHODS:
+        raise InputError(sentence("method", expected='"auto", "explicit" or "implicit"', got=method))
+    if threads is not None and threads < 1:
+        raise InputError(sentence("threads", expected="one or more", got=threads))
+    alive = course.status == Status.FINISHED
+    if times.size and np.any((times[:, 0] < course.arrays.now) & alive):
+        raise InputError(
+            sentence("until", expected="a time not before the patient's present one", got="an earlier one")
+        )
+    events = _events(kernel, schedule, n)
+    settings = Settings(
+        float(tolerance), int(budget), _METHODS[method], kernel.floor, kernel.share, kernel.counts
+    )
+    workers = min(threads or _processors(), max(1, n // 16))
+
+    def some(first: int) -> None:
+        kernel.entry(course.arrays, events, settings, times, values, first, min(first + size, n))
+
+    size = max(16, min(_CHUNK, -(-n // (4 * workers)))) if workers > 1 else _CHUNK
+    if workers == 1:
+        for first in range(0, n, size):
+            some(first)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            list(pool.map(some, range(0, n, size)))
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _events(kernel: Kernel, schedule: Schedule, n: int) -> Events:
+    """The schedule with its names resolved."""
+    if schedule.offsets.shape != (n + 1,):
+        got = f"{schedule.offsets.shape[0] - 1} patients"
+        raise InputError(sentence("schedule", expected=f"events of {n} patients", got=got))
+    places = {name: j for j, name in enumerate((*kernel.parameters, *kernel.species))}
+    for name in schedule.names:
+        if name not in places:
+            raise InputError(f'{kernel.id}: an event acts on "{name}". {nearest(name, places, kind="name")}')
+    where = np.array([places[name] for name in schedule.names], np.int64)
+    target = where[schedule.target] if schedule.target.size else np.zeros(0, np.int64)
+    add = (schedule.action == Action.ADD).astype(np.int64)
+    if np.any(add & (target < len(kernel.parameters))):
+        wrong = schedule.names[
+            int(schedule.target[np.flatnonzero(add & (target < len(kernel.parameters)))[0]])
+        ]
+        raise InputError(
+            f'{kernel.id}: an event adds to "{wrong}", which is a parameter: only species can be added to.'
+        )
+    time, value = (np.ascontiguousarray(x, np.float64) for x in (schedule.time, schedule.value))
+    return Events(np.ascontiguousarray(schedule.offsets, np.int64), time, add, target, value)

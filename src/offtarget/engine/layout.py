@@ -1,0 +1,110 @@
+"""The arrays that Python and the compiled code share, and what each column means."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import int64, typeof, void
+from numpy.typing import NDArray
+
+__all__ = ["SIGNATURE", "Events", "Flag", "Patients", "Scratch", "Settings", "patients"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class Flag(IntEnum):
+    """Columns of ``Patients.flags``."""
+
+    STATUS = 0  #: an arrays.trajectories.Status
+    STEPS = 1  #: steps tried so far, rejected ones included
+    BEGUN = 2  #: 1 once the initial state has been computed
+    CHANGED = 3  #: 1 when parameters or state have jumped since the slope was computed
+    IMPLICIT = 4  #: 1 while the implicit method is at work
+    STIFF = 5  #: steps in favour of the other method
+    CALM = 6  #: steps since then that were not
+    PATIENCE = 7  #: steps in favour of the implicit method before it is taken
+    BELOW = 8  #: steps in a row refused for going below zero
+    SLOPE_KNOWN = 9  #: 1 when the Jacobian in the scratch belongs to the current state
+
+
+class Patients(NamedTuple):
+    """All a resumable integration knows about its patients; the first axis is the patient.
+
+    The last accepted step of a patient runs from ``before`` to ``time``; ``dense`` holds its interpolant (see
+    ``steppers.interpolate``), which is how a visit inside a step is read off without shortening the step.
+    """
+
+    now: Floats  #: how far the caller has asked, (n,)
+    before: Floats  #: start of the last step, (n,)
+    time: Floats  #: end of the last step, (n,)
+    step: Floats  #: length of the next step, (n,)
+    error: Floats  #: error of the last accepted step, in tolerances; negative once a try after it was refused, (n,)
+    state: Floats  #: (n, species)
+    slope: Floats  #: d/dt of the state, (n, species)
+    parameters: Floats  #: (n, parameters)
+    static: Floats  #: expressions of parameters only, (n, statics)
+    peak: Floats  #: the largest magnitude each species has had, (n, species)
+    dense: Floats  #: (n, 5, species)
+    spread: Floats  #: direction in which the Jacobian stretches most, (n, species)
+    flags: Ints  #: (n, len(Flag))
+
+
+class Events(NamedTuple):
+    """A Schedule whose targets are resolved: parameter j is j, species i is ``parameters + i``."""
+
+    offsets: Ints
+    time: Floats
+    add: Ints  #: 1 where the value is added, 0 where it replaces
+    target: Ints
+    value: Floats
+
+
+class Settings(NamedTuple):
+    """What is the same for all patients of one call."""
+
+    tolerance: float
+    budget: int  #: steps a patient may take in all
+    method: int  #: 0 decides by stiffness, 1 explicit, 2 implicit
+    floor: Floats  #: absolute floor of each species, (species,)
+    share: Floats  #: floor of each species as a share of its peak, (species,)
+    counts: Ints  #: 1 where a species cannot be negative, (species,)
+
+
+class Scratch(NamedTuple):
+    """Work space of one thread."""
+
+    stages: Floats  #: slopes of the stages, (8, species)
+    points: Floats  #: states at the stages, (8, species)
+    next: Floats  #: the state at the end of the step, (species,)
+    weight: Floats  #: one over what each species may be wrong by, (species,)
+    jacobian: Floats
+    factors: Floats
+    by_time: Floats
+    pivots: Ints
+
+
+def patients(n: int, species: int, parameters: int, statics: int, time: float) -> Patients:
+    """Work arrays for n patients who have not begun."""
+    begun = np.full(n, time)
+    flags = np.zeros((n, len(Flag)), np.int64)
+    flags[:, Flag.CHANGED] = 1
+    return Patients(
+        now=begun, before=begun.copy(), time=begun.copy(), step=np.zeros(n), error=np.full(n, 1e-4),
+        state=np.zeros((n, species)), slope=np.zeros((n, species)), parameters=np.zeros((n, parameters)),
+        static=np.zeros((n, statics)), peak=np.zeros((n, species)), dense=np.zeros((n, 5, species)),
+        spread=np.ones((n, species)), flags=flags,
+    )  # fmt: skip
+
+
+_ANY = np.zeros(0)
+#: The types of the compiled entry's arguments.
+_of: Any = typeof
+SIGNATURE = void(
+    _of(patients(0, 1, 1, 1, 0.0)),
+    _of(Events(np.zeros(0, np.int64), _ANY, np.zeros(0, np.int64), np.zeros(0, np.int64), _ANY)),
+    _of(Settings(1e-6, 1, 0, _ANY, _ANY, np.zeros(0, np.int64))),
+    _of(np.zeros((1, 1))), _of(np.zeros((1, 1, 1))), int64, int64,
+)  # fmt: skip
