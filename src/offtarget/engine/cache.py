@@ -20,6 +20,7 @@ import shutil
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -31,6 +32,8 @@ from offtarget.evidence import digest
 __all__ = ["folder", "key", "load"]
 
 _MODULE, _MANIFEST, _COMPILED = "kernel.py", "manifest.json", "__pycache__"
+#: How many kernels the cache holds on to.
+_KEPT = 200
 _LOCK = threading.RLock()
 _LOADED: dict[str, ModuleType] = {}
 
@@ -86,6 +89,8 @@ def _from_disk(name: str, write: Callable[[], str]) -> ModuleType:
     try:
         place = folder() / name
         if _intact(place):
+            with contextlib.suppress(OSError):
+                os.utime(place)  # used: the last to be tidied away
             return _open(place, name)
     except (OSError, RuntimeError):  # RuntimeError: a home folder that cannot be found
         pass
@@ -115,6 +120,7 @@ def _build(base: Path, name: str, text: str) -> ModuleType:
         _seal(place)
         if _publish(place, base / name):
             module.__file__ = str(base / name / _MODULE)
+        _tidy(base)
     finally:
         shutil.rmtree(place, ignore_errors=True)
     return module
@@ -160,6 +166,19 @@ def _intact(place: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(expected, dict) and len(expected) >= 3 and expected == _files(place)
+
+
+def _tidy(base: Path) -> None:
+    """Keep the kernels used last; an engine that changes leaves its old ones behind, a killed process half of one."""
+    found = []
+    for path in base.iterdir():
+        with contextlib.suppress(OSError):
+            found.append((path.stat().st_mtime, path))
+    found.sort(reverse=True)
+    for age, path in found:
+        abandoned = path.name.startswith(".") and age < time.time() - 86400
+        if abandoned or (age, path) in found[_KEPT:]:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 @contextlib.contextmanager

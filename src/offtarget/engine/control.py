@@ -39,10 +39,12 @@ FINISHED, TOO_MANY_STEPS, NOT_FINITE = (
 )
 STEP_TOO_SMALL, NEGATIVE = int(Status.STEP_TOO_SMALL), int(Status.NEGATIVE)
 
-#: Where the explicit method loses stability on the negative real axis.
+#: Where the explicit method loses stability on the negative real axis (step times eigenvalue).
 EXPLICIT_LIMIT = 3.3
-#: An implicit step costs a few explicit ones: it pays once its steps are this many times those that stability allows.
-WORTH = 4.0
+#: A step this close to the limit is short for stability, not for accuracy.
+NEAR_LIMIT = 2.2
+#: An implicit step costs about two explicit ones: it pays once it is this many times longer than stability allows.
+WORTH = 2.0
 #: Shortening a step this often does not keep a species above zero: it is the equations that take it there.
 MOST_BELOW = 40
 
@@ -235,7 +237,7 @@ def choose(patients: Patients, settings: Settings, w: Scratch, i: int, h: float)
         favour = h * stretch(patients.spread[i], w) < WORTH * EXPLICIT_LIMIT
         patience = 10
     else:
-        favour = stiffness(h, w) > EXPLICIT_LIMIT
+        favour = stiffness(h, w) > NEAR_LIMIT
         patience = flags[PATIENCE]
     flags[CALM] = 0 if favour else flags[CALM] + 1
     flags[STIFF] += 1 if favour else 0
@@ -244,7 +246,7 @@ def choose(patients: Patients, settings: Settings, w: Scratch, i: int, h: float)
     if flags[STIFF] < patience:
         return
     if flags[IMPLICIT]:
-        flags[PATIENCE] = min(2 * flags[PATIENCE], 10000)
+        flags[PATIENCE] = min(2 * flags[PATIENCE], 240)
         patients.step[i] = min(patients.step[i], EXPLICIT_LIMIT / WORTH * h)
     flags[IMPLICIT] = 1 - flags[IMPLICIT]
     flags[STIFF] = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from offtarget.engine.formula import constant
 from offtarget.errors import UnsupportedError
 from offtarget.models.expression import Call, Expression, Number, Symbol, infix, symbols
 
@@ -112,7 +113,8 @@ def _of_quotient(parts: tuple[Expression, ...], name: str) -> Expression:
 def _of_power(parts: tuple[Expression, ...], name: str) -> Expression:
     base, exponent = parts
     by_base, by_exponent = derivative(base, name), derivative(exponent, name)
-    lower = Number(exponent.value - 1.0) if isinstance(exponent, Number) else Call("-", (exponent, ONE))
+    fixed = constant(exponent)
+    lower = Call("-", (exponent, ONE)) if fixed is None else Number(fixed - 1.0)
     first = ZERO if _is(by_base, 0.0) else product(exponent, _power(base, lower), by_base)
     if _is(by_exponent, 0.0):
         return first

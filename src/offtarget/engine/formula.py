@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from offtarget.errors import UnsupportedError
 from offtarget.models.expression import Call, Expression, Number, Symbol
 
-__all__ = ["RESERVED", "Namer", "python"]
+__all__ = ["RESERVED", "Namer", "constant", "python"]
 
 _UNARY = ("acos", "acosh", "asin", "asinh", "atan", "atanh", "cos", "cosh", "exp", "sin", "sinh", "sqrt", "tan", "tanh",
           "log10", "ceil", "floor", "factorial")  # fmt: skip
@@ -72,6 +72,13 @@ def python(node: Expression, name: Callable[[str], str]) -> str:
     return _number(node, name, 0)
 
 
+def constant(node: Expression) -> float | None:
+    """The value of a literal, with or without a sign before it; None for anything else."""
+    if isinstance(node, Call) and node.operator == "neg" and isinstance(node.arguments[0], Number):
+        return -node.arguments[0].value
+    return node.value if isinstance(node, Number) else None
+
+
 def _wrap(text: str, level: int, outer: int) -> str:
     return f"({text})" if level < outer else text
 
@@ -106,13 +113,14 @@ def _literal(value: float, outer: int) -> str:
 
 
 def _power(base: Expression, exponent: Expression, name: Callable[[str], str], outer: int) -> str:
-    if isinstance(exponent, Number):
-        size = abs(exponent.value)
+    fixed = constant(exponent)
+    if fixed is not None:
+        size = abs(fixed)
         plain = _number(base, name, 0)
         text = {1.0: plain, 0.5: f"sqrt({plain})"}.get(size) or (
             f"{_POWERS[size]}({plain})" if size in _POWERS else ""
         )
-        if text and exponent.value < 0:
+        if text and fixed < 0:
             return _wrap(f"1.0 / {text}" if size != 1.0 else f"1.0 / {_number(base, name, 3)}", 2, outer)
         if text:
             return text if size != 1.0 else _number(base, name, outer)
