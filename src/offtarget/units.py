@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from offtarget.errors import InputError, sentence
 
-__all__ = ["DAYS_PER_MONTH", "DAYS_PER_YEAR", "convert", "dimension", "parse", "same_dimension"]
+__all__ = ["DAYS_PER_MONTH", "DAYS_PER_YEAR", "convert", "dimension", "exponents", "factors", "parse", "same_dimension"]
 
 DAYS_PER_YEAR = 365.25
 DAYS_PER_MONTH = DAYS_PER_YEAR / 12
@@ -140,3 +142,44 @@ def same_dimension(unit: str, other: str) -> bool:
         (True, False)
     """
     return bool(_unit(unit).dimensionality == _unit(other).dimensionality)
+
+
+@lru_cache(maxsize=4096)
+def exponents(unit: str) -> Mapping[str, float]:
+    """Base dimension -> power, for dimension arithmetic without pint; a dimensionless unit gives an empty mapping.
+
+    Example:
+        >>> dict(exponents("mg/L"))
+        {'[mass]': 1.0, '[length]': -3.0}
+    """
+    found = {str(base): round(float(power), 9) for base, power in _unit(unit).dimensionality.items()}
+    return MappingProxyType({base: power for base, power in found.items() if power})
+
+
+@lru_cache(maxsize=4096)
+def factors(unit: str) -> tuple[tuple[str, float, float], ...]:
+    """A unit as a product of (kind, multiplier, power) over the kinds litre, gram, second, metre, mole and item.
+
+    Example:
+        >>> factors("mg/day")
+        (('gram', 0.001, 1.0), ('second', 86400.0, -1.0))
+    """
+    registry, found = _registry(), []
+    for name, power in _unit(unit)._units.items():
+        one = registry.Quantity(1.0, name)
+        if one.check("[length]**3") and "liter" in name:
+            found.append(("litre", float(one.to("liter").magnitude), float(power)))
+            continue
+        root = one.to_root_units()
+        scale = float(root.magnitude)
+        if root.dimensionless and scale != 1.0:
+            found.append(("dimensionless", scale, float(power)))
+        for base, inner in root.unit_items():
+            kind, more = _KINDS.get(base, (base, 1.0))
+            found.append((kind, scale ** (1 / inner) * more, float(power * inner)))
+            scale = 1.0
+    return tuple(found)
+
+
+#: pint's root unit -> (SBML's kind, how many of that kind it is).
+_KINDS = {"gram": ("gram", 1.0), "kilogram": ("gram", 1000.0), "meter": ("metre", 1.0)}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from offtarget.errors import InputError, nearest
 from offtarget.evidence import Evidence, digest
-from offtarget.models.expression import Expression, Number, Symbol, add, infix, multiply, symbols
+from offtarget.models.expression import Call, Expression, Number, Symbol, infix, multiply, symbols
 
 __all__ = ["Model", "Parameter", "Reaction", "Rule", "Species"]
 
@@ -86,12 +86,11 @@ class Model:
     def derivatives(self) -> Mapping[str, Expression]:
         """d/dt of every species, in the order of ``species``: its own rate, or the sum over reactions."""
         own = {rule.id: rule.expression for rule in self.rates}
-        terms: dict[str, list[Expression]] = {one.id: [] for one in self.species}
+        found: dict[str, Expression] = {one.id: Number(0.0) for one in self.species}
         for reaction in self.reactions:
             for species, amount in reaction.changes:
-                law = Symbol(reaction.id)
-                terms[species].append(law if amount == 1 else multiply(Number(amount), law))
-        return {one.id: own[one.id] if one.id in own else add(*terms[one.id]) for one in self.species}
+                found[species] = _with_term(found[species], Symbol(reaction.id), amount)
+        return found | own
 
     def parameter(self, name: str) -> Parameter:
         """The parameter of this name.
@@ -138,3 +137,11 @@ class Model:
     def digest(self) -> str:
         """The SHA-256 of the equations and default values."""
         return digest(self.text())
+
+
+def _with_term(total: Expression, law: Expression, amount: float) -> Expression:
+    """A sum of reactions with one more term, written as its author would: ``a - b``, not ``a + (-1) * b``."""
+    term = law if abs(amount) == 1 else multiply(Number(abs(amount)), law)
+    if total == Number(0.0):
+        return term if amount > 0 else Call("neg", (term,))
+    return Call("+" if amount > 0 else "-", (total, term))

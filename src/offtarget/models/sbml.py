@@ -1,0 +1,133 @@
+"""The door of models: load one by name or file, read SBML or Antimony, write SBML.
+
+libSBML and Antimony live in this module and its ``sbml_`` siblings, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import antimony
+
+from offtarget.catalog import find
+from offtarget.errors import InputError, sentence
+from offtarget.models.model import Model
+from offtarget.models.sbml_math import parse_expression
+from offtarget.models.sbml_read import read_sbml
+from offtarget.models.sbml_write import write_sbml
+from offtarget.records import Table, read_csv, read_text, read_toml
+
+__all__ = ["load_model", "parse_expression", "read_model", "write_sbml"]
+
+
+def load_model(name: str) -> Model:
+    """The model with this catalogue name, or in this file (.ant, .ant.j2, .xml, .sbml).
+
+    A ``clones.csv`` beside an ``.ant.j2`` file fills its template, one row a clone; a ``.toml`` of the model's name
+    beside it says what each name means and where each number came from.
+
+    Args:
+        name: a catalogue name such as ``cml``, or a path.
+
+    Raises:
+        InputError: no such model, or a file that is wrong.
+        UnsupportedError: the model asks for something this package refuses to simulate.
+
+    Example:
+        >>> load_model("hahnel2020").time_unit
+        'month'
+    """
+    path = find("models", name)
+    clones = _clones(path.with_name("clones.csv"))
+    text = read_text(path)
+    if path.name.endswith(".j2"):
+        text = _rendered(text, clones, path.name)
+    model = replace(read_model(text, where=path.name), clones=tuple(row["clone"] for row in clones))
+    notes = path.with_name(path.name.split(".")[0] + ".toml")
+    return _annotated(model, read_toml(notes)) if notes.is_file() else model
+
+
+def read_model(text: str, *, where: str) -> Model:
+    """The model in an SBML or Antimony text.
+
+    Args:
+        text: the document; SBML begins with ``<``.
+        where: the file or place, for error sentences.
+    """
+    return read_sbml(text if text.lstrip().startswith("<") else _antimony_to_sbml(text, where), where=where)
+
+
+def _antimony_to_sbml(text: str, where: str) -> str:
+    antimony.clearPreviousLoads()
+    if antimony.loadAntimonyString(text) < 0:
+        got = " ".join((antimony.getLastError() or "").split())
+        raise InputError(sentence(where, expected="an Antimony or SBML model", got=got))
+    name = antimony.getMainModuleName()
+    sbml = antimony.getSBMLString(name)
+    antimony.clearPreviousLoads()
+    if not sbml:
+        raise InputError(
+            sentence(where, expected="an Antimony or SBML model", got="one without a main model")
+        )
+    return str(sbml)
+
+
+def _clones(path: Path) -> tuple[Mapping[str, str], ...]:
+    return read_csv(path, columns=("clone",)) if path.is_file() else ()
+
+
+def _rendered(text: str, clones: tuple[Mapping[str, str], ...], where: str) -> str:
+    from jinja2 import StrictUndefined, TemplateError
+    from jinja2.sandbox import SandboxedEnvironment
+
+    try:
+        return SandboxedEnvironment(undefined=StrictUndefined).from_string(text).render(clones=clones)
+    except TemplateError as problem:
+        raise InputError(
+            sentence(where, expected="a template filled by clones.csv", got=str(problem))
+        ) from None
+
+
+def _annotated(model: Model, table: Table) -> Model:
+    """The model with titles, outputs, meanings and evidence from the notes beside it."""
+    meanings = table.named_tables("names")
+    patterns = {key: inner for key, inner in meanings.items() if "{clone}" in key}
+    for key, inner in patterns.items():
+        meanings |= {key.replace("{clone}", clone): replace_clone(inner, clone) for clone in model.clones}
+        del meanings[key]
+    unknown = sorted(meanings.keys() - model.names())
+    if unknown:
+        raise InputError(sentence(table.at("names"), expected="names of the model", got=unknown[0]))
+    said = {id: inner.text("meaning", default="") for id, inner in meanings.items()}
+    evidence = {id: inner.evidence() for id, inner in meanings.items() if inner.has("grade")}
+    for inner in meanings.values():
+        inner.done()
+    annotated = replace(
+        model, title=table.text("title"), source=table.text("source", default=""), outputs=_outputs(table, model),
+        parameters=tuple(
+            replace(one, name=said.get(one.id, one.name), evidence=evidence.get(one.id)) for one in model.parameters
+        ),
+        species=tuple(replace(one, name=said.get(one.id, one.name)) for one in model.species),
+        rules=tuple(replace(one, name=said.get(one.id, one.name)) for one in model.rules),
+    )  # fmt: skip
+    table.done()
+    return annotated
+
+
+def replace_clone(table: Table, clone: str) -> Table:
+    """A table of notes about one clone, from the table about every clone."""
+    data: dict[str, Any] = {
+        key: value.replace("{clone}", clone) if isinstance(value, str) else value
+        for key, value in table.data.items()
+    }
+    return Table(data, table.where)
+
+
+def _outputs(table: Table, model: Model) -> tuple[str, ...]:
+    found: list[str] = []
+    for name in table.texts("outputs", default=()):
+        found += [name.replace("{clone}", clone) for clone in model.clones] if "{clone}" in name else [name]
+    return tuple(found)

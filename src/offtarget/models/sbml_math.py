@@ -1,0 +1,174 @@
+"""MathML to Expression and back, through libSBML's formula trees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+import libsbml
+
+from offtarget.errors import InputError, UnsupportedError, sentence
+from offtarget.models.expression import Call, Expression, Number, Symbol, infix, substitute
+
+__all__ = ["Functions", "from_ast", "parse_expression", "to_ast"]
+
+#: User-defined functions: name -> (argument names, body).
+Functions = Mapping[str, tuple[tuple[str, ...], Expression]]
+
+_OPERATORS = {
+    libsbml.AST_PLUS: "+", libsbml.AST_TIMES: "*", libsbml.AST_DIVIDE: "/", libsbml.AST_POWER: "^",
+    libsbml.AST_FUNCTION_POWER: "^", libsbml.AST_FUNCTION_EXP: "exp", libsbml.AST_FUNCTION_LN: "ln",
+    libsbml.AST_FUNCTION_ABS: "abs", libsbml.AST_FUNCTION_FLOOR: "floor", libsbml.AST_FUNCTION_CEILING: "ceil",
+    libsbml.AST_FUNCTION_FACTORIAL: "factorial", libsbml.AST_FUNCTION_SIN: "sin", libsbml.AST_FUNCTION_COS: "cos",
+    libsbml.AST_FUNCTION_TAN: "tan", libsbml.AST_FUNCTION_ARCSIN: "asin", libsbml.AST_FUNCTION_ARCCOS: "acos",
+    libsbml.AST_FUNCTION_ARCTAN: "atan", libsbml.AST_FUNCTION_SINH: "sinh", libsbml.AST_FUNCTION_COSH: "cosh",
+    libsbml.AST_FUNCTION_TANH: "tanh", libsbml.AST_FUNCTION_ARCSINH: "asinh", libsbml.AST_FUNCTION_ARCCOSH: "acosh",
+    libsbml.AST_FUNCTION_ARCTANH: "atanh", libsbml.AST_FUNCTION_MIN: "min", libsbml.AST_FUNCTION_MAX: "max",
+    libsbml.AST_FUNCTION_REM: "rem", libsbml.AST_FUNCTION_QUOTIENT: "quotient", libsbml.AST_RELATIONAL_LT: "<",
+    libsbml.AST_RELATIONAL_LEQ: "<=", libsbml.AST_RELATIONAL_GT: ">", libsbml.AST_RELATIONAL_GEQ: ">=",
+    libsbml.AST_RELATIONAL_EQ: "==", libsbml.AST_RELATIONAL_NEQ: "!=", libsbml.AST_LOGICAL_AND: "and",
+    libsbml.AST_LOGICAL_OR: "or", libsbml.AST_LOGICAL_XOR: "xor", libsbml.AST_LOGICAL_NOT: "not",
+    libsbml.AST_LOGICAL_IMPLIES: "implies",
+}  # fmt: skip
+_CONSTANTS = {
+    libsbml.AST_CONSTANT_E: 2.718281828459045, libsbml.AST_CONSTANT_PI: 3.141592653589793,
+    libsbml.AST_CONSTANT_TRUE: 1.0, libsbml.AST_CONSTANT_FALSE: 0.0, libsbml.AST_NAME_AVOGADRO: 6.02214179e23,
+}  # fmt: skip
+#: What MathML has and this package does not, with the name used in refusals.
+_REFUSED = {libsbml.AST_FUNCTION_DELAY: "delay()", libsbml.AST_FUNCTION_RATE_OF: "rateOf()"}
+#: Reciprocal and logarithm forms that MathML knows and Expression writes out.
+_RECIPROCALS = {
+    libsbml.AST_FUNCTION_SEC: "cos", libsbml.AST_FUNCTION_CSC: "sin", libsbml.AST_FUNCTION_COT: "tan",
+    libsbml.AST_FUNCTION_SECH: "cosh", libsbml.AST_FUNCTION_CSCH: "sinh", libsbml.AST_FUNCTION_COTH: "tanh",
+}  # fmt: skip
+_INVERSE_RECIPROCALS = {
+    libsbml.AST_FUNCTION_ARCSEC: "acos", libsbml.AST_FUNCTION_ARCCSC: "asin", libsbml.AST_FUNCTION_ARCCOT: "atan",
+    libsbml.AST_FUNCTION_ARCSECH: "acosh", libsbml.AST_FUNCTION_ARCCSCH: "asinh",
+    libsbml.AST_FUNCTION_ARCCOTH: "atanh",
+}  # fmt: skip
+_DEEPEST = 400
+
+
+def from_ast(node: Any, *, functions: Functions, where: str, depth: int = 0) -> Expression:
+    """A libSBML formula tree as an Expression, with user-defined functions written out.
+
+    Args:
+        node: a libSBML ASTNode, or None for missing math.
+        functions: the model's function definitions.
+        where: the place, for error sentences.
+        depth: how deep this node lies.
+
+    Raises:
+        UnsupportedError: a function this package refuses, named.
+        InputError: missing math, or nested too deeply.
+    """
+    if node is None:
+        raise UnsupportedError(f"{where}: the formula is empty, which this package refuses to guess at.")
+    if depth > _DEEPEST:
+        raise InputError(f"{where}: the formula is nested more than {_DEEPEST} deep. Split it into rules.")
+    kind = node.getType()
+    if node.isNumber():
+        return Number(float(node.getValue()), node.getUnits() or None)
+    if kind in _CONSTANTS:
+        return Number(_CONSTANTS[kind])
+    if kind == libsbml.AST_NAME_TIME:
+        return Symbol("time")
+    if kind == libsbml.AST_NAME:
+        return Symbol(node.getName())
+    if kind in _REFUSED:
+        raise UnsupportedError(f"{where}: {_REFUSED[kind]} is not supported. Nothing was simulated.")
+    inside = [
+        from_ast(node.getChild(i), functions=functions, where=where, depth=depth + 1)
+        for i in range(node.getNumChildren())
+    ]
+    return _call(node, kind, tuple(inside), functions, where)
+
+
+def _call(
+    node: Any, kind: int, inside: tuple[Expression, ...], functions: Functions, where: str
+) -> Expression:
+    if kind == libsbml.AST_FUNCTION:
+        return _written_out(node.getName(), inside, functions, where)
+    if kind == libsbml.AST_FUNCTION_PIECEWISE:
+        complete = len(inside) % 2 == 1
+        if not complete:
+            raise UnsupportedError(f"{where}: a piecewise without an otherwise is not supported.")
+        return inside[0] if len(inside) == 1 else Call("piecewise", inside)
+    if kind == libsbml.AST_MINUS:
+        return Call("neg", inside) if len(inside) == 1 else Call("-", inside)
+    if kind in (libsbml.AST_PLUS, libsbml.AST_TIMES) and len(inside) < 2:
+        return inside[0] if inside else Number(0.0 if kind == libsbml.AST_PLUS else 1.0)
+    if kind in (libsbml.AST_LOGICAL_AND, libsbml.AST_LOGICAL_OR, libsbml.AST_LOGICAL_XOR) and len(inside) < 2:
+        return inside[0] if inside else Number(1.0 if kind == libsbml.AST_LOGICAL_AND else 0.0)
+    if _chained(kind, inside):
+        pairs = pairwise(inside)
+        return Call("and", tuple(Call(_OPERATORS[kind], pair) for pair in pairs))
+    if kind in _OPERATORS:
+        return Call(_OPERATORS[kind], inside)
+    return _spelt_out(node, kind, inside, where)
+
+
+def _chained(kind: int, inside: tuple[Expression, ...]) -> bool:
+    return kind in _OPERATORS and _OPERATORS[kind] in ("<", "<=", ">", ">=", "==") and len(inside) > 2
+
+
+def _spelt_out(node: Any, kind: int, inside: tuple[Expression, ...], where: str) -> Expression:
+    """Functions that MathML has a name for and Expression says in more words."""
+    if kind == libsbml.AST_FUNCTION_ROOT:
+        degree, radicand = inside if len(inside) == 2 else (Number(2.0), inside[0])
+        if degree == Number(2.0):
+            return Call("sqrt", (radicand,))
+        return Call("^", (radicand, Call("/", (Number(1.0), degree))))
+    if kind == libsbml.AST_FUNCTION_LOG:
+        base, value = inside if len(inside) == 2 else (Number(10.0), inside[0])
+        if base == Number(10.0):
+            return Call("log10", (value,))
+        return Call("/", (Call("ln", (value,)), Call("ln", (base,))))
+    if kind in _RECIPROCALS:
+        return Call("/", (Number(1.0), Call(_RECIPROCALS[kind], inside)))
+    if kind in _INVERSE_RECIPROCALS:
+        return Call(_INVERSE_RECIPROCALS[kind], (Call("/", (Number(1.0), inside[0])),))
+    raise UnsupportedError(f'{where}: the function "{node.getName() or kind}" is not supported.')
+
+
+def _written_out(name: str, inside: tuple[Expression, ...], functions: Functions, where: str) -> Expression:
+    if name not in functions:
+        raise InputError(sentence(where, expected="a function the model defines", got=name))
+    arguments, body = functions[name]
+    if len(arguments) != len(inside):
+        raise InputError(
+            sentence(where, expected=f"{len(arguments)} arguments of {name}", got=str(len(inside)))
+        )
+    return substitute(body, dict(zip(arguments, inside, strict=True)))
+
+
+def parse_expression(text: str, *, where: str) -> Expression:
+    """A formula in SBML Level 3 syntax as an Expression.
+
+    Args:
+        text: the formula, for example ``"growth * P * (1 - L / K)"``.
+        where: the place, for error sentences.
+
+    Raises:
+        InputError: not a formula.
+
+    Example:
+        >>> parse_expression("a + 2", where="here")
+        Call(operator='+', arguments=(Symbol(name='a'), Number(value=2.0, unit=None)))
+    """
+    node = libsbml.parseL3Formula(text)
+    if node is None:
+        got = " ".join((libsbml.getLastParseL3Error() or "").split())
+        raise InputError(sentence(where, expected='a formula such as "a * b / (c + d)"', got=text, then=got))
+    return from_ast(node, functions={}, where=where)
+
+
+def to_ast(expression: Expression) -> Any:
+    """An Expression as a libSBML formula tree; the caller owns it."""
+    settings = libsbml.L3ParserSettings()
+    settings.setParseLog(libsbml.L3P_PARSE_LOG_AS_LOG10)
+    settings.setParseCollapseMinus(libsbml.L3P_EXPAND_UNARY_MINUS)
+    node = libsbml.parseL3FormulaWithSettings(infix(expression), settings)
+    assert node is not None, infix(expression)
+    return node

@@ -1,0 +1,82 @@
+"""Units between SBML's unit definitions and the texts this package writes, such as ``cell/day``."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import libsbml
+
+from offtarget.units import factors
+
+__all__ = ["define_unit", "unit_texts"]
+
+#: (SBML kind, size) -> how it is written here. Anything else is written with its size as a plain number of the kind.
+_WRITTEN = {
+    ("second", 1.0): "s", ("second", 60.0): "min", ("second", 3600.0): "h", ("second", 86400.0): "day",
+    ("second", 604800.0): "week", ("second", 2629800.0): "month", ("second", 31557600.0): "year",
+    ("item", 1.0): "cell", ("mole", 1.0): "mol", ("mole", 1e-3): "mmol", ("mole", 1e-6): "umol",
+    ("mole", 1e-9): "nmol", ("mole", 1e-12): "pmol", ("litre", 1.0): "L", ("litre", 1e-3): "mL",
+    ("litre", 1e-6): "uL", ("gram", 1.0): "g", ("gram", 1e3): "kg", ("gram", 1e-3): "mg", ("gram", 1e-6): "ug",
+    ("gram", 1e-9): "ng", ("gram", 1e-12): "pg", ("metre", 1.0): "m", ("metre", 1e-2): "cm", ("metre", 1e-1): "dm",
+    ("dimensionless", 1.0): "", ("dimensionless", 1e-2): "percent", ("kilogram", 1.0): "kg",
+    ("liter", 1.0): "L", ("meter", 1.0): "m",
+}  # fmt: skip
+
+
+def unit_texts(model: Any) -> dict[str, str]:
+    """Every unit a model defines or may use, as text: unit id -> text; unknown sizes become an empty text.
+
+    Args:
+        model: a libSBML Model.
+    """
+    found = {kind: text for (kind, size), text in _WRITTEN.items() if size == 1.0}
+    found["percent"] = "percent"
+    for one in model.getListOfUnitDefinitions():
+        found[one.getId()] = _text(one)
+    return found
+
+
+def _text(definition: Any) -> str:
+    above: list[str] = []
+    below: list[str] = []
+    for unit in definition.getListOfUnits():
+        size = unit.getMultiplier() * 10.0 ** unit.getScale()
+        kind = libsbml.UnitKind_toString(unit.getKind())
+        word = next(
+            (text for (name, known), text in _WRITTEN.items() if name == kind and math.isclose(known, size)),
+            None,
+        )
+        if word is None:
+            return ""
+        power = unit.getExponentAsDouble()
+        if word and power:
+            side = above if power > 0 else below
+            side.append(word if abs(power) == 1 else f"{word}^{abs(power):g}")
+    top = "*".join(above) or ("1" if below else "")
+    bottom = below[0] if len(below) == 1 else f"({'*'.join(below)})"
+    return f"{top}/{bottom}" if below else top
+
+
+def define_unit(model: Any, unit: str) -> str:
+    """The id of a unit definition for this unit text, made if the model has none yet.
+
+    Args:
+        model: a libSBML Model under construction.
+        unit: the unit as text.
+    """
+    parts = factors(unit)
+    if not parts:
+        return "dimensionless"
+    id = "unit_" + "".join(character if character.isalnum() else "_" for character in unit)
+    if model.getUnitDefinition(id) is None:
+        definition = model.createUnitDefinition()
+        definition.setId(id)
+        definition.setName(unit)
+        for kind, size, power in parts:
+            inner = definition.createUnit()
+            inner.setKind(libsbml.UnitKind_forName(kind))
+            inner.setMultiplier(size)
+            inner.setScale(0)
+            inner.setExponent(power)
+    return id

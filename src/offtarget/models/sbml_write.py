@@ -1,0 +1,169 @@
+"""Model to SBML Level 3 Version 2, which ``read_sbml`` reads back to the same equations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libsbml
+
+from offtarget.models.expression import Expression, Number, add, multiply, substitute, symbols
+from offtarget.models.model import Model, Parameter, Reaction, Rule, Species
+from offtarget.models.sbml_math import to_ast
+from offtarget.models.sbml_units import define_unit
+
+__all__ = ["write_sbml"]
+
+
+def write_sbml(model: Model) -> str:
+    """The model as an SBML document.
+
+    Species that reactions change are SBML species of amounts in one compartment of size 1; states with rates of their
+    own are parameters with rate rules. SBML has one unit for the extent of every reaction, so where reactions change
+    species of several units, those in a unit other than the first get a rate rule, and say the same thing.
+
+    Args:
+        model: the equations.
+
+    Returns:
+        SBML Level 3 Version 2 core.
+
+    Raises:
+        InputError: a unit that SBML cannot express.
+    """
+    document = libsbml.SBMLDocument(3, 2)
+    written = document.createModel()
+    written.setId(model.id)
+    written.setName(model.title)
+    extent = _extent(model)
+    written.setTimeUnits(define_unit(written, model.time_unit))
+    if extent is not None:
+        written.setExtentUnits(define_unit(written, extent))
+        written.setSubstanceUnits(define_unit(written, extent))
+    body = written.createCompartment()
+    body.setId(_free_name(model))
+    body.setConstant(True)
+    body.setSize(1.0)
+    body.setSpatialDimensions(3)
+    body.setUnits("dimensionless")
+    reacting = _reacting(model, extent)
+    for parameter in model.parameters:
+        _parameter(written, parameter)
+    for species in model.species:
+        if species.id in reacting:
+            _species(written, species, body.getId())
+        else:
+            _state(written, species)
+    for rule in model.rules:
+        _rule(written, rule)
+    for species in model.species:
+        if species.id not in reacting:
+            _rate(written, species.id, model)
+    for reaction in model.reactions:
+        if any(id in reacting for id, _ in reaction.changes) or not reaction.changes:
+            _reaction(written, reaction, reacting)
+    return str(libsbml.writeSBMLToString(document))
+
+
+def _free_name(model: Model) -> str:
+    name = "body"
+    while name in model.names():
+        name += "_"
+    return name
+
+
+def _extent(model: Model) -> str | None:
+    """The unit that reactions count in: that of the first species a reaction changes."""
+    units = {one.id: one.unit for one in model.species}
+    return next((units[id] for reaction in model.reactions for id, _ in reaction.changes), None)
+
+
+def _reacting(model: Model, extent: str | None) -> frozenset[str]:
+    own = {rule.id for rule in model.rates}
+    changed = {id for reaction in model.reactions for id, _ in reaction.changes}
+    same = {one.id for one in model.species if one.unit == extent}
+    return frozenset((changed & same) - own)
+
+
+def _parameter(written: Any, one: Parameter) -> None:
+    found = written.createParameter()
+    found.setId(one.id)
+    found.setName(one.name)
+    found.setConstant(True)
+    found.setValue(one.value)
+    found.setUnits(define_unit(written, one.unit))
+
+
+def _species(written: Any, one: Species, body: str) -> None:
+    found = written.createSpecies()
+    found.setId(one.id)
+    found.setName(one.name)
+    found.setCompartment(body)
+    found.setHasOnlySubstanceUnits(True)
+    found.setBoundaryCondition(False)
+    found.setConstant(False)
+    found.setSubstanceUnits(define_unit(written, one.unit))
+    if isinstance(one.initial, Number):
+        found.setInitialAmount(one.initial.value)
+    else:
+        _assignment(written, one.id, one.initial)
+
+
+def _state(written: Any, one: Species) -> None:
+    found = written.createParameter()
+    found.setId(one.id)
+    found.setName(one.name)
+    found.setConstant(False)
+    found.setUnits(define_unit(written, one.unit))
+    if isinstance(one.initial, Number):
+        found.setValue(one.initial.value)
+    else:
+        _assignment(written, one.id, one.initial)
+
+
+def _assignment(written: Any, id: str, expression: Expression) -> None:
+    found = written.createInitialAssignment()
+    found.setSymbol(id)
+    found.setMath(to_ast(expression))
+
+
+def _rule(written: Any, one: Rule) -> None:
+    parameter = written.createParameter()
+    parameter.setId(one.id)
+    parameter.setName(one.name)
+    parameter.setConstant(False)
+    parameter.setUnits(define_unit(written, one.unit))
+    found = written.createAssignmentRule()
+    found.setVariable(one.id)
+    found.setMath(to_ast(one.expression))
+
+
+def _rate(written: Any, id: str, model: Model) -> None:
+    """A rate rule: the state's own rate, or its reactions written out."""
+    own = {rule.id: rule.expression for rule in model.rates}
+    terms = [
+        reaction.rate if amount == 1 else multiply(Number(amount), reaction.rate)
+        for reaction in model.reactions
+        for changed, amount in reaction.changes
+        if changed == id
+    ]
+    rates = {reaction.id: reaction.rate for reaction in model.reactions}
+    found = written.createRateRule()
+    found.setVariable(id)
+    found.setMath(to_ast(substitute(own.get(id, add(*terms)), rates)))
+
+
+def _reaction(written: Any, one: Reaction, reacting: frozenset[str]) -> None:
+    found = written.createReaction()
+    found.setId(one.id)
+    found.setName(one.name)
+    found.setReversible(False)
+    for id, amount in one.changes:
+        if id in reacting:
+            reference = found.createReactant() if amount < 0 else found.createProduct()
+            reference.setSpecies(id)
+            reference.setStoichiometry(abs(amount))
+            reference.setConstant(True)
+    for id in sorted((symbols(one.rate) & reacting) - {id for id, _ in one.changes}):
+        found.createModifier().setSpecies(id)
+    law = found.createKineticLaw()
+    law.setMath(to_ast(one.rate))
