@@ -82,6 +82,7 @@ def test_a_reference_is_complete_and_its_identifiers_are_well_formed(row: dict[s
         "volume",
         "page",
         "publisher",
+        "edition",
         "DOI",
         "PMID",
         "URL",
