@@ -30,7 +30,8 @@ _KEPT = {
         "yoo2013",
     },
     "methods that the code cites in its docstrings": {
-        "cox1972", "efron1977", "gibaldi1982", "greenwood1926", "hairer1996", "kaplan1958", "mantel1966", "royston2013", "salmon2011",
+        "cox1972", "efron1977", "gibaldi1982", "greenwood1926", "hairer1996", "kaplan1958", "mantel1966", "royston2013",
+        "salmon2011",
         "steinebach2023", "tsitouras2011", "wilson1927",
     },
 }  # fmt: skip

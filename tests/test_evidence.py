@@ -42,6 +42,12 @@ def test_citing_a_noun_finds_every_source_however_deep_and_each_once() -> None:
     assert [one.key for one in cite(noun)] == ["davis2011", "kaplan1958", "larson2008", "widmer2006"]
 
 
+def test_a_reference_held_by_a_noun_is_cited_and_is_not_a_graded_number() -> None:
+    noun = _Noun(_quantity("davis2011"), (reference("larson2008"),))
+    assert sources(noun) == ("davis2011", "larson2008")
+    assert sum(grades(noun).values()) == 1
+
+
 def test_citing_an_unknown_source_is_an_error_with_a_suggestion() -> None:
     with pytest.raises(InputError, match=r'"larson2009" is not in the list.*Did you mean "larson2008"'):
         cite(_Noun(_quantity("larson2009")))

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offtarget.errors import InputError
-from offtarget.units import DAYS_PER_MONTH, DAYS_PER_YEAR, convert, dimension, parse, same_dimension
+from offtarget.units import (
+    DAYS_PER_MONTH,
+    DAYS_PER_YEAR,
+    convert,
+    dimension,
+    exponents,
+    parse,
+    same_dimension,
+)
 
 _KNOWN = [
     "h",
@@ -127,3 +135,10 @@ def test_any_quantity_text_gives_a_finite_number_or_a_sentence(text: str) -> Non
         assert str(problem).startswith("x: expected")
     else:
         assert math.isfinite(value) and same_dimension(unit, "day")
+
+
+def test_exponents_are_those_of_the_dimension_and_nothing_for_a_plain_number() -> None:
+    assert exponents("mg/(L*h)") == {"[mass]": 1, "[length]": -3, "[time]": -1}
+    assert exponents("percent") == exponents("") == exponents("h/day") == {}
+    with pytest.raises(InputError):
+        exponents("mgg")

@@ -117,9 +117,9 @@ def reference(key: str) -> Reference:
         ) from None
 
 
-def _evidence(noun: object) -> Iterator[Evidence]:
-    """Every Evidence reachable from a noun through dataclass fields, tuples and mappings."""
-    if isinstance(noun, Evidence):
+def _evidence(noun: object) -> Iterator[Evidence | Reference]:
+    """Every Evidence and Reference reachable from a noun through dataclass fields, tuples and mappings."""
+    if isinstance(noun, Evidence | Reference):
         yield noun
     elif dataclasses.is_dataclass(noun) and not isinstance(noun, type):
         for field in dataclasses.fields(noun):
@@ -134,7 +134,8 @@ def _evidence(noun: object) -> Iterator[Evidence]:
 
 def sources(noun: object) -> tuple[str, ...]:
     """The reference keys behind a noun, each once, in order of first use."""
-    return tuple(dict.fromkeys(found.source for found in _evidence(noun) if found.source))
+    keys = (found.key if isinstance(found, Reference) else found.source for found in _evidence(noun))
+    return tuple(dict.fromkeys(key for key in keys if key))
 
 
 def cite(noun: object) -> tuple[Reference, ...]:
@@ -150,7 +151,7 @@ def cite(noun: object) -> tuple[Reference, ...]:
 
 def grades(noun: object) -> dict[str, int]:
     """How many numbers of each grade stand behind a noun."""
-    counted = Counter(found.grade.value for found in _evidence(noun))
+    counted = Counter(found.grade.value for found in _evidence(noun) if isinstance(found, Evidence))
     return {grade.value: counted.get(grade.value, 0) for grade in Grade}
 
 

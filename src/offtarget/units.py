@@ -15,7 +15,16 @@ from typing import Any
 
 from offtarget.errors import InputError, sentence
 
-__all__ = ["DAYS_PER_MONTH", "DAYS_PER_YEAR", "convert", "dimension", "exponents", "factors", "parse", "same_dimension"]
+__all__ = [
+    "DAYS_PER_MONTH",
+    "DAYS_PER_YEAR",
+    "convert",
+    "dimension",
+    "exponents",
+    "factors",
+    "parse",
+    "same_dimension",
+]
 
 DAYS_PER_YEAR = 365.25
 DAYS_PER_MONTH = DAYS_PER_YEAR / 12
