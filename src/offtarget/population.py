@@ -1,0 +1,248 @@
+"""Population: who may enrol. Covariates and parameters as distributions, correlated by name, drawn patient by patient.
+
+Every draw is addressed by (seed, parameter, patient, try): the first ten of a thousand are the ten of ten, and adding a
+parameter changes no other draw.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offtarget.arrays.cohort import Cohort
+from offtarget.catalog import find
+from offtarget.distributions import Distribution, correlate
+from offtarget.errors import InputError, nearest, sentence
+from offtarget.evidence import Evidence
+from offtarget.randomness import stream
+from offtarget.records import Table, read_toml
+from offtarget.units import convert, same_dimension
+
+__all__ = ["Eligibility", "Population", "load_population"]
+
+#: Units in which parameters are held, by dimension: the first that fits.
+_HOUSE = ("1/day", "day", "cell", "cell/day", "1/(cell*day)", "nM", "mg", "L", "L/day", "g/L", "")
+_TRIES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One column of the cohort: a covariate or a parameter, and how it varies."""
+
+    name: str
+    meaning: str
+    distribution: Distribution
+    covariate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Eligibility:
+    """A bound that a patient must meet to enrol, in the column's unit."""
+
+    column: str
+    relation: str
+    bound: float
+    text: str
+
+    def met(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Who meets it, shape as ``values``."""
+        return _RELATIONS[self.relation](values, self.bound)
+
+
+_RELATIONS: Mapping[str, Callable[..., NDArray[np.bool_]]] = {
+    ">=": np.greater_equal, "<=": np.less_equal, ">": np.greater, "<": np.less,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """Who may enrol.
+
+    Attributes:
+        variables: covariates first, then parameters, in the file's order.
+        correlations: (one, other, coefficient) on the normal scale.
+        eligibility: bounds that all must hold; a patient who misses one is drawn again.
+    """
+
+    id: str
+    title: str
+    variables: tuple[Variable, ...]
+    correlations: tuple[tuple[str, str, float], ...]
+    eligibility: tuple[Eligibility, ...]
+    evidence: Evidence | None = None
+
+    def sample(self, n: int, seed: int, *, first: int = 0) -> Cohort:
+        """The patients numbered ``first`` to ``first + n - 1``.
+
+        Args:
+            n: how many patients.
+            seed: the run's seed.
+            first: number of the first patient.
+
+        Returns:
+            A Cohort with a column for every variable, in house units.
+
+        Raises:
+            InputError: eligibility that practically nobody meets.
+
+        Example:
+            >>> people = load_population("cml_newly_diagnosed")
+            >>> bool((people.sample(10, 7).column("age") == people.sample(99, 7).column("age")[:10]).all())
+            True
+        """
+        patients = np.arange(first, first + n, dtype=np.uint64)
+        columns = self._draw(patients, seed, 0)
+        again = ~self._eligible(columns)
+        for attempt in range(1, _TRIES):
+            if not again.any():
+                break
+            rows = np.flatnonzero(again)
+            for name, values in self._draw(patients[rows], seed, attempt).items():
+                columns[name][rows] = values
+            again[rows] = ~self._eligible({name: values[rows] for name, values in columns.items()})
+        else:
+            bounds = "; ".join(one.text for one in self.eligibility)
+            raise InputError(f"{self.id}: practically nobody is eligible ({bounds}). Widen the eligibility.")
+        return Cohort(patients, columns, {one.name: one.distribution.unit for one in self.variables})
+
+    def _draw(self, patients: NDArray[np.uint64], seed: int, attempt: int) -> dict[str, NDArray[np.float64]]:
+        """One try at these patients: correlated blocks through a Gaussian copula, everything else on its own."""
+        uniforms = {
+            one.name: stream(seed, "population", one.name).uniform(patients, attempt)
+            for one in self.variables
+        }
+        for block in self._blocks():
+            normals = np.stack([_normal(uniforms[name]) for name in block], axis=1)
+            correlated = correlate(normals, self._matrix(block))
+            uniforms |= {name: _uniform(correlated[:, column]) for column, name in enumerate(block)}
+        return {one.name: one.distribution.quantile(uniforms[one.name]) for one in self.variables}
+
+    def _eligible(self, columns: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
+        size = next(iter(columns.values())).shape
+        met = np.ones(size, bool)
+        for one in self.eligibility:
+            met &= one.met(columns[one.column])
+        return met
+
+    def _blocks(self) -> tuple[tuple[str, ...], ...]:
+        """Variables that hang together through correlations, each block sorted by name."""
+        blocks: list[set[str]] = []
+        for one, other, _ in self.correlations:
+            touching = [block for block in blocks if one in block or other in block]
+            merged = {one, other}.union(*touching)
+            blocks = [block for block in blocks if block not in touching] + [merged]
+        return tuple(tuple(sorted(block)) for block in blocks)
+
+    def _matrix(self, block: tuple[str, ...]) -> NDArray[np.float64]:
+        matrix = np.eye(len(block))
+        for one, other, value in self.correlations:
+            if one in block:
+                i, j = block.index(one), block.index(other)
+                matrix[i, j] = matrix[j, i] = value
+        return matrix
+
+
+def _normal(u: NDArray[np.float64]) -> NDArray[np.float64]:
+    from scipy.special import ndtri
+
+    return np.asarray(ndtri(u))
+
+
+def _uniform(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    from scipy.special import ndtr
+
+    return np.asarray(np.clip(ndtr(z), 2.0**-53, 1 - 2.0**-53))
+
+
+def load_population(name: str) -> Population:
+    """The population with this catalogue name, or in this file.
+
+    Args:
+        name: a catalogue name such as ``cml_newly_diagnosed``, or a path to a TOML file.
+
+    Raises:
+        InputError: it cannot be found, read or understood.
+    """
+    path = find("populations", name)
+    table = read_toml(path)
+    variables = (*_variables(table, "covariates", True), *_variables(table, "parameters", False))
+    if not variables:
+        raise InputError(
+            sentence(table.at("parameters"), expected="at least one covariate or parameter", got="none")
+        )
+    names = [one.name for one in variables]
+    twice = next((one for one in names if names.count(one) > 1), None)
+    if twice is not None:
+        raise InputError(sentence(table.where, expected="each name once", got=twice))
+    bounds = table.texts("eligibility", default=())
+    population = Population(
+        id=path.stem, title=table.text("title"), variables=variables, correlations=_correlations(table, names),
+        eligibility=tuple(_eligibility(text, table.at("eligibility"), variables) for text in bounds),
+    )  # fmt: skip
+    table.done()
+    for block in population._blocks():
+        correlate(np.zeros((1, len(block))), population._matrix(block))
+    return population
+
+
+def _variables(table: Table, key: str, covariate: bool) -> tuple[Variable, ...]:
+    inner = table.table(key, optional=True)
+    found = []
+    for name in inner.data:
+        entry = inner.table(name)
+        meaning = entry.text("meaning", default="")
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise InputError(sentence(inner.at(name), expected="a name of letters, digits and _", got=name))
+        rest = Table(
+            {name: {key: value for key, value in entry.data.items() if key != "meaning"}}, inner.where
+        )
+        distribution = rest.distribution(name)
+        if not covariate:  # a covariate keeps its own unit: years of age and kilograms of body are no doses
+            distribution = distribution.to(_house(distribution.unit))
+        found.append(Variable(name, meaning, distribution, covariate))
+    return tuple(found)
+
+
+def _house(unit: str) -> str:
+    return next((house for house in _HOUSE if same_dimension(house, unit)), unit)
+
+
+def _correlations(table: Table, names: list[str]) -> tuple[tuple[str, str, float], ...]:
+    found = []
+    for entry in table.tables("correlation"):
+        pair = entry.texts("between")
+        if len(pair) != 2 or pair[0] == pair[1]:
+            raise InputError(
+                sentence(entry.at("between"), expected="two different names", got=str(list(pair)))
+            )
+        for name in pair:
+            if name not in names:
+                raise InputError(
+                    f'{entry.at("between")}: "{name}" is not here. {nearest(name, names, kind="name")}'
+                )
+        found.append((pair[0], pair[1], entry.number("value", low=-0.999, high=0.999)))
+        entry.evidence()
+        entry.done()
+    return tuple(found)
+
+
+def _eligibility(text: str, where: str, variables: tuple[Variable, ...]) -> Eligibility:
+    match = re.fullmatch(r"\s*(\w+)\s*(>=|<=|>|<)\s*([-+0-9.eE]+)\s*(.*?)\s*", text)
+    expected = 'a bound such as "age >= 18 year"'
+    if match is None:
+        raise InputError(sentence(where, expected=expected, got=text))
+    name, relation, number, unit = match.groups()
+    found = {one.name: one.distribution.unit for one in variables}
+    if name not in found:
+        raise InputError(f'{where}: "{name}" is not here. {nearest(name, found, kind="name")}')
+    try:
+        bound = convert(float(number), unit, found[name])
+    except ValueError:
+        raise InputError(sentence(where, expected=expected, got=text)) from None
+    except InputError as problem:
+        raise InputError(f"{where}: {problem}") from None
+    return Eligibility(name, relation, bound, text)

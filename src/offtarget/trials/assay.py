@@ -1,0 +1,182 @@
+"""The assay: BCR-ABL1 by quantitative PCR on the International Scale, as a laboratory would report it.
+
+A sample holds a number of control transcripts (ABL1) that differs from sample to sample; BCR-ABL1 transcripts in it are
+a Poisson count around the truth, times a log-normal error of the run. A count of zero is undetectable, and says as
+much as the sample was large: scoring follows Cross et al. 2015 (cross2015).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offtarget.evidence import Evidence, Grade, Quantity
+from offtarget.randomness import stream
+from offtarget.records import Table
+
+__all__ = ["LEVELS", "Assay", "Sample", "default_assay", "read_assay"]
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+#: Molecular response levels: BCR-ABL1 at or below which each is met, percent. Source: cross2015.
+LEVELS: Mapping[str, float] = MappingProxyType(
+    {"EMR": 10.0, "MR2": 1.0, "MMR": 0.1, "MR4": 0.01, "MR4.5": 0.0032, "MR5": 0.001, "undetectable": 0.0}
+)
+#: Control transcripts a sample needs for an undetectable result to be scored at a level. Source: cross2015.
+CONTROLS: Mapping[str, float] = MappingProxyType({"MR4": 10_000.0, "MR4.5": 32_000.0, "MR5": 100_000.0})
+#: Least control transcripts for an undetectable result to be reported at all: as for MR4.
+_LEAST = CONTROLS["MR4"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """What the laboratory reports for n patients.
+
+    Attributes:
+        measured: BCR-ABL1 on the International Scale, percent; 0 where no transcript was found, shape (n,).
+        detected: whether any transcript was found, shape (n,).
+        copies: control transcripts in the sample, shape (n,).
+        taken: whether there was a sample: visits are missed, shape (n,).
+    """
+
+    measured: Floats
+    detected: Mask
+    copies: Floats
+    taken: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class Assay:
+    """A laboratory.
+
+    Attributes:
+        sensitivity: the depth at which this study calls a sample undetectable: MR4, MR4.5 or MR5.
+        copies: median control transcripts in a sample; ``copies_log_sd`` their spread, natural log.
+        error_log10_sd: spread of a run's result around the truth, log10.
+        missed: probability that a visit brings no sample.
+    """
+
+    sensitivity: str
+    copies: Quantity
+    copies_log_sd: Quantity
+    error_log10_sd: Quantity
+    missed: Quantity
+
+    def measure(self, truth: Floats, patients: NDArray[np.uint64], *, day: Floats, seed: int) -> Sample:
+        """What the laboratory reports for one visit of each patient.
+
+        Luck is addressed by patient and day, so that the same patient on the same day has the same luck in every arm.
+
+        Args:
+            truth: BCR-ABL1, percent IS, shape (n,).
+            patients: patient numbers, shape (n,).
+            day: day of the visit, shape (n,).
+            seed: the run's seed.
+        """
+        when = np.rint(day * 16).astype(
+            np.uint64
+        )  # a month is 487 sixteenths of a day: no two visits share a number
+
+        def luck(purpose: str) -> Floats:
+            return stream(seed, "assay", purpose).uniform(patients, when)
+
+        from scipy.special import ndtri
+
+        copies = np.rint(self.copies.value * np.exp(self.copies_log_sd.value * ndtri(luck("copies"))))
+        error = 10.0 ** (self.error_log10_sd.value * ndtri(luck("error")))
+        count = poisson_quantile(luck("count"), np.maximum(truth, 0.0) / 100.0 * copies * error)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            measured = np.where(copies > 0, np.minimum(100.0 * count / copies, 100.0), 0.0)
+        taken = (luck("missed") >= self.missed.value) & ((count > 0) | (copies >= _LEAST))
+        return Sample(measured, count > 0, copies, taken)
+
+    def meets(self, level: str, sample: Sample) -> Mask:
+        """Where a sample meets a level: at or below its threshold, or undetectable in a sample large enough to say so.
+
+        Args:
+            level: a key of ``LEVELS``.
+            sample: the samples, shape (n,).
+        """
+        needed = CONTROLS[self.sensitivity] if level == "undetectable" else CONTROLS.get(level, 0.0)
+        below = sample.detected & (sample.measured <= LEVELS[level])
+        empty = ~sample.detected & (sample.copies >= needed)
+        return np.asarray(sample.taken & (below | empty))
+
+    def limit(self) -> float:
+        """The level the study's sensitivity stands for, percent IS: where a figure draws its detection limit."""
+        return LEVELS[self.sensitivity]
+
+    def can_show(self, level: str) -> bool:
+        """Whether any but a rare sample is large enough to show a level."""
+        needed = CONTROLS[self.sensitivity] if level == "undetectable" else CONTROLS.get(level, 0.0)
+        large = self.copies.value * float(np.exp(3.0 * self.copies_log_sd.value))
+        return bool(large >= needed)
+
+
+def poisson_quantile(probability: Floats, mean: Floats) -> Floats:
+    """The exact Poisson quantile: the least count whose distribution function reaches the probability.
+
+    Args:
+        probability: in (0, 1), shape (n,).
+        mean: zero or more, shape (n,).
+    """
+    from scipy.special import pdtr, pdtrik
+
+    safe = np.maximum(mean, 1e-300)
+    count = np.maximum(np.ceil(pdtrik(probability, safe)), 0.0)
+    count = np.where(np.isfinite(count), count, 0.0)
+    lower = np.maximum(count - 1, 0.0)
+    count = np.where(
+        (count > 0) & (pdtr(lower, safe) >= probability), lower, count
+    )  # pdtrik may land a hair above
+    return np.asarray(np.where(mean > 0, count, 0.0))
+
+
+def _assumed(value: float, unit: str, reason: str, source: str = "") -> Quantity:
+    return Quantity(value, unit, Evidence(source, Grade.ASSUMED, reason))
+
+
+def default_assay() -> Assay:
+    """A standardised laboratory with a sensitivity of MR4.5."""
+    return Assay(
+        sensitivity="MR4.5",
+        copies=_assumed(120_000, "", "nearly all samples reach MR4.5 and about 60 % MR5", "cross2015"),
+        copies_log_sd=_assumed(0.7, "", "a sample in twenty holds less than a third of the median"),
+        error_log10_sd=_assumed(0.12, "", "runs of one laboratory agree within a factor of 1.7 in 19 of 20"),
+        missed=_assumed(0.02, "", "one visit in fifty without a sample that can be scored"),
+    )  # fmt: skip
+
+
+def read_assay(table: Table) -> Assay:
+    """The assay of a study's ``[assay]`` table; what it does not say is as in ``default_assay``.
+
+    Args:
+        table: with any of sensitivity, copies, copies_log_sd, error_log10_sd, missed.
+
+    Raises:
+        InputError: a key or value that makes no sense.
+    """
+    usual = default_assay()
+    source = Evidence("", Grade.ASSUMED, "stated by the study")
+    sensitivity = table.choice("sensitivity", CONTROLS, kind="sensitivity", default=usual.sensitivity)
+    median = 250_000.0 if sensitivity == "MR5" else usual.copies.value
+
+    def read(key: str, low: float, high: float, default: Quantity) -> Quantity:
+        return Quantity(table.number(key, low=low, high=high), "", source) if table.has(key) else default
+
+    deep = _assumed(
+        median, "", "replicates are pooled where a study calls for a 5-log sensitivity", "cross2015"
+    )
+    assay = Assay(
+        sensitivity=sensitivity, copies=read("copies", 1.0, 1e8, deep if sensitivity == "MR5" else usual.copies),
+        copies_log_sd=read("copies_log_sd", 0.0, 5.0, usual.copies_log_sd),
+        error_log10_sd=read("error_log10_sd", 0.0, 3.0, usual.error_log10_sd),
+        missed=read("missed", 0.0, 0.99, usual.missed),
+    )  # fmt: skip
+    table.done()
+    return assay

@@ -1,0 +1,228 @@
+"""The words of rules and endpoints: conditions on what the clinic has seen, evaluated for all patients at once.
+
+A condition is a sentence such as ``MR4.5 held 24 months and on imatinib 36 months`` or ``1-log rise or MMR lost``.
+``parse_condition`` turns it into a small frozen tree; ``holds`` says for whom it is true at this visit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from offtarget.errors import InputError, nearest, sentence
+from offtarget.trials.assay import LEVELS
+from offtarget.trials.history import History, Mask
+from offtarget.trials.visits import duration
+
+__all__ = ["Condition", "parse_condition"]
+
+_EXAMPLES = (
+    'a condition such as "MR4.5 held 24 months", "MMR lost", "MMR lost, confirmed", "MMR", "BCR-ABL1 > 10 %", '
+    '"1-log rise", "on imatinib 36 months", "off imatinib 6 months" or "after 12 months", joined by "and" and "or"'
+)
+
+
+class Condition:
+    """Something that is true or not of a patient at a visit."""
+
+    __slots__ = ()
+
+    def holds(self, history: History) -> Mask:
+        """Where the condition is true now, shape (n,)."""
+        raise NotImplementedError
+
+    def earliest(self) -> float:
+        """The first day of a trial on which this could be true."""
+        return 0.0
+
+    def drugs(self) -> frozenset[str]:
+        """The drugs the condition names."""
+        return frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Met(Condition):
+    """A level met at the latest sample; confirmed: at the sample before it as well."""
+
+    level: str
+    confirmed: bool = False
+
+    def holds(self, history: History) -> Mask:
+        run = history.since[self.level]
+        met = history.taken & ~np.isnan(run)
+        return np.asarray(met & (history.now > run)) if self.confirmed else met
+
+
+@dataclass(frozen=True, slots=True)
+class Held(Condition):
+    """A level met at every sample for so many days."""
+
+    level: str
+    days: float
+
+    def holds(self, history: History) -> Mask:
+        with np.errstate(invalid="ignore"):
+            return np.asarray(history.now - history.since[self.level] >= self.days - 1e-6)
+
+    def earliest(self) -> float:
+        return self.days
+
+
+@dataclass(frozen=True, slots=True)
+class Lost(Condition):
+    """A level that was met before and is exceeded at the latest sample; confirmed: at the sample before it as well."""
+
+    level: str
+    confirmed: bool = False
+
+    def holds(self, history: History) -> Mask:
+        return np.asarray(history.ever[self.level] & Above(LEVELS[self.level], self.confirmed).holds(history))
+
+
+@dataclass(frozen=True, slots=True)
+class Above(Condition):
+    """BCR-ABL1 found above a percentage at the latest sample; confirmed: at the sample before it as well."""
+
+    percent: float
+    confirmed: bool = False
+
+    def holds(self, history: History) -> Mask:
+        with np.errstate(invalid="ignore"):
+            above = history.detected & (history.measured > self.percent)
+            if self.confirmed:
+                above &= history.before_detected & (history.before_measured > self.percent)
+        return np.asarray(above)
+
+
+@dataclass(frozen=True, slots=True)
+class Rise(Condition):
+    """Two consecutive positive samples, the second higher by powers of ten: the first criterion of STIM1."""
+
+    logs: float
+
+    def holds(self, history: History) -> Mask:
+        both = history.detected & history.before_detected
+        with np.errstate(invalid="ignore"):
+            return np.asarray(both & (history.measured >= history.before_measured * 10.0**self.logs))
+
+
+@dataclass(frozen=True, slots=True)
+class Treated(Condition):
+    """So many days on a drug in all, or so many days off it since it was stopped."""
+
+    drug: str
+    on: bool
+    days: float
+
+    def holds(self, history: History) -> Mask:
+        if self.on:
+            return np.asarray(history.on_days[self.drug] >= self.days - 1e-6)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(history.now - history.off_since[self.drug] >= self.days - 1e-6)
+
+    def earliest(self) -> float:
+        return self.days
+
+    def drugs(self) -> frozenset[str]:
+        return frozenset({self.drug})
+
+
+@dataclass(frozen=True, slots=True)
+class After(Condition):
+    """So many days since treatment began."""
+
+    days: float
+
+    def holds(self, history: History) -> Mask:
+        return np.asarray(history.now >= self.days - 1e-6)
+
+    def earliest(self) -> float:
+        return self.days
+
+
+@dataclass(frozen=True, slots=True)
+class Joined(Condition):
+    """Every part is true ("and"), or some part is ("or")."""
+
+    word: str
+    parts: tuple[Condition, ...]
+
+    def holds(self, history: History) -> Mask:
+        join = np.logical_and if self.word == "and" else np.logical_or
+        return np.asarray(join.reduce([part.holds(history) for part in self.parts]))
+
+    def earliest(self) -> float:
+        choose: Callable[..., float] = max if self.word == "and" else min
+        return choose(part.earliest() for part in self.parts)
+
+    def drugs(self) -> frozenset[str]:
+        return frozenset().union(*(part.drugs() for part in self.parts))
+
+
+def parse_condition(text: str, *, where: str) -> Condition:
+    """A condition from its text; "and" binds tighter than "or".
+
+    Args:
+        text: the condition in words.
+        where: the place, for the error sentence.
+
+    Raises:
+        InputError: a word, level or duration that is not understood.
+
+    Example:
+        >>> parse_condition("MR4.5 held 24 months and on imatinib 3 years", where="rule").earliest()
+        1095.75
+    """
+    for word in ("or", "and"):
+        parts = re.split(rf"\s+{word}\s+", text.strip())
+        if len(parts) > 1:
+            return Joined(word, tuple(parse_condition(part, where=where) for part in parts))
+    return _atom(" ".join(text.split()), where)
+
+
+def _level(name: str, where: str) -> str:
+    spelling = {level.lower(): level for level in LEVELS} | {"mr3": "MMR", "mr1": "EMR", "ccyr": "MR2"}
+    if name.lower() not in spelling:
+        raise InputError(f'{where}: level "{name}" is not known. {nearest(name, LEVELS, kind="level")}')
+    return spelling[name.lower()]
+
+
+def _treated(match: re.Match[str], where: str) -> Condition:
+    return Treated(match["drug"], match["on"].lower() == "on", duration(match["time"], where=where))
+
+
+def _lost(match: re.Match[str], where: str) -> Condition:
+    return Lost(_level(match["level"], where), bool(match["confirmed"]))
+
+
+_CONFIRMED = r"(?P<confirmed>,?\s*confirmed)?"
+_ATOMS: tuple[tuple[str, Callable[[re.Match[str], str], Condition]], ...] = (
+    (
+        r"(?P<level>\S+) held (?P<time>.+)",
+        lambda m, w: Held(_level(m["level"], w), duration(m["time"], where=w)),
+    ),
+    (rf"(?P<level>\S+) lost{_CONFIRMED}", _lost),
+    (
+        rf"BCR-?ABL1? > (?P<percent>[0-9.]+) ?%{_CONFIRMED}",
+        lambda m, _: Above(float(m["percent"]), bool(m["confirmed"])),
+    ),
+    (r"(?P<logs>[0-9.]+)-log rise", lambda m, _: Rise(float(m["logs"]))),
+    (r"(?P<on>on|off) (?P<drug>\S+) (?P<time>.+)", _treated),
+    (r"after (?P<time>.+)", lambda m, w: After(duration(m["time"], where=w))),
+    (rf"(?P<level>[^\s,]+){_CONFIRMED}", lambda m, w: Met(_level(m["level"], w), bool(m["confirmed"]))),
+)
+
+
+def _atom(text: str, where: str) -> Condition:
+    for pattern, build in _ATOMS:
+        match = re.fullmatch(pattern, text, flags=re.IGNORECASE)
+        if match is None:
+            continue
+        try:
+            return build(match, where)
+        except ValueError:  # a number such as "1.2.3"
+            break
+    raise InputError(sentence(where, expected=_EXAMPLES, got=text))

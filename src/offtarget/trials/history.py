@@ -1,0 +1,73 @@
+"""History: what the clinic has seen of each patient so far. Rules and endpoints read it, never the truth behind it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offtarget.trials.assay import LEVELS, Assay, Sample
+
+__all__ = ["History", "Mask"]
+
+Mask = NDArray[np.bool_]
+
+
+class History:
+    """What the clinic knows of n patients so far. The one mutable thing in a trial: it grows visit by visit.
+
+    Attributes:
+        now: day of the latest visit, shape (n,).
+        fresh: whether that visit brought a sample, shape (n,).
+        measured, detected, taken: latest sample: percent IS, any transcript found, was there one.
+        before_measured, before_detected, before_taken: the sample before it.
+        since: level -> day on which the present unbroken run at that level began, NaN when there is none.
+        ever: level -> whether the level was ever met.
+        on_days: drug -> days on the drug so far.
+        off_since: drug -> day the drug was last stopped, NaN while it is taken or before it was.
+    """
+
+    def __init__(self, patients: int, drugs: tuple[str, ...], assay: Assay) -> None:
+        def filled(value: float) -> NDArray[np.float64]:
+            return np.full(patients, value)
+
+        self.assay = assay
+        self.now = filled(0.0)
+        self.fresh = np.zeros(patients, bool)
+        self.measured, self.before_measured = filled(np.nan), filled(np.nan)
+        self.detected, self.before_detected = np.zeros(patients, bool), np.zeros(patients, bool)
+        self.taken, self.before_taken = np.zeros(patients, bool), np.zeros(patients, bool)
+        self.since = {level: filled(np.nan) for level in LEVELS}
+        self.ever = {level: np.zeros(patients, bool) for level in LEVELS}
+        self.on_days = {drug: filled(0.0) for drug in drugs}
+        self.off_since = {drug: filled(np.nan) for drug in drugs}
+
+    def record(self, rows: Mask, day: NDArray[np.float64], sample: Sample) -> None:
+        """Enter a visit: for patients in ``rows``, the day and the sample (where one was taken).
+
+        Args:
+            rows: who has a visit, shape (n,).
+            day: day of the visit, shape (n,).
+            sample: shape (n,) throughout; rows outside ``rows`` are ignored.
+        """
+        self.now = np.where(rows, day, self.now)
+        new = rows & sample.taken
+        self.fresh = new
+        for name in ("measured", "detected", "taken"):
+            latest = getattr(self, name)
+            setattr(self, f"before_{name}", np.where(new, latest, getattr(self, f"before_{name}")))
+            setattr(self, name, np.where(new, getattr(sample, name), latest))
+        for level, threshold in LEVELS.items():
+            met = new & self.assay.meets(level, sample)
+            broken = new & sample.detected & (sample.measured > threshold)
+            run = np.where(broken, np.nan, self.since[level])
+            self.since[level] = np.where(met & np.isnan(run), day, run)
+            self.ever[level] |= met
+
+    def dose(
+        self, drug: str, taking: Mask, rows: Mask, day: NDArray[np.float64], elapsed: NDArray[np.float64]
+    ) -> None:
+        """Enter treatment since the last visit: ``elapsed`` days on the drug for those ``taking`` it among ``rows``."""
+        self.on_days[drug] = np.where(rows & taking, self.on_days[drug] + elapsed, self.on_days[drug])
+        was_on = self.on_days[drug] > 0
+        stopping = rows & ~taking & was_on & np.isnan(self.off_since[drug])
+        self.off_since[drug] = np.where(rows & taking, np.nan, np.where(stopping, day, self.off_since[drug]))
