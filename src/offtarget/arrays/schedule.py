@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Action", "Schedule"]
+__all__ = ["Action", "Events", "Schedule"]
 
 
 class Action(IntEnum):
@@ -16,6 +17,25 @@ class Action(IntEnum):
 
     SET = 0  #: give a parameter a new value (a dose rate, a switch)
     ADD = 1  #: add an amount to a species (a bolus dose)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Events:
+    """The same thing happening to several patients, each at their own time.
+
+    Attributes:
+        name: the parameter or species touched.
+        action: what happens to it.
+        row: which patients, shape (k,).
+        time: day, shape (k,).
+        value: new value or amount, shape (k,).
+    """
+
+    name: str
+    action: Action
+    row: NDArray[np.int64]
+    time: NDArray[np.float64]
+    value: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,3 +83,24 @@ class Schedule:
         counts = np.bincount(row, minlength=patients) if row.size else np.zeros(patients, np.int64)
         offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
         return cls(offsets, time[order], action[order], target[order], value[order], names)
+
+    @classmethod
+    def joined(cls, patients: int, parts: Iterable[Events]) -> Schedule:
+        """A schedule of all these events; at the same instant, in the order given.
+
+        Args:
+            patients: n, how many patients.
+            parts: events of rows 0 to n - 1.
+        """
+        given = [part for part in parts if part.row.size]
+        if not given:
+            return cls.empty(patients)
+        names = tuple(dict.fromkeys(part.name for part in given))
+        sizes = [part.row.size for part in given]
+        return cls.build(
+            patients, row=np.concatenate([part.row for part in given]).astype(np.int64),
+            time=np.concatenate([part.time for part in given]),
+            action=np.repeat(np.array([part.action for part in given], np.int8), sizes),
+            target=np.repeat(np.array([names.index(part.name) for part in given], np.int64), sizes),
+            value=np.concatenate([part.value for part in given]), names=names,
+        )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Drugs: how they are given, where they get to, what they bind, and what that moves."""
