@@ -13,7 +13,7 @@ import pytest
 from offtarget.arrays.trajectories import Status
 from offtarget.evidence import Evidence, Grade
 from offtarget.trials.analysis import compare, estimate
-from offtarget.trials.assay import Assay
+from offtarget.trials.assay import default_assay
 from offtarget.trials.conditions import parse_condition
 from offtarget.trials.result import (
     Accounting,
@@ -48,7 +48,7 @@ def make_trial(*, arms: int = 2, published: bool = True) -> Trial:
     return Trial(
         id="stim1", title="Stop imatinib in deep remission", question="How many patients stay free of relapse?",
         model="cml", population="cml_newly_diagnosed", drugs=("imatinib",), mechanisms=None, exposure="averaged",
-        horizon=HORIZON, visits=visits, assay=Assay(), arms=tuple(_arm(name, visits) for name in names),
+        horizon=HORIZON, visits=visits, assay=default_assay(), arms=tuple(_arm(name, visits) for name in names),
         endpoints=endpoints, published=known if published else (),
         notes=("Parameters are starting values, not calibrated.",), evidence=Evidence("mahon2010", Grade.MEASURED),
         record={},

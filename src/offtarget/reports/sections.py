@@ -22,6 +22,7 @@ from offtarget.reports.words import (
     percent,
     short_source,
 )
+from offtarget.trials.assay import Assay
 from offtarget.trials.result import Comparison, Estimate, ParameterRow, TrialResult
 from offtarget.trials.trial import MEASURES, START
 from offtarget.units import DAYS_PER_MONTH, DAYS_PER_YEAR
@@ -86,8 +87,19 @@ def design(result: TrialResult) -> dict[str, Any]:
         "arms": arms,
         "endpoints": endpoints,
         "visits": trial.visits.text,
+        "assay": _assay(trial.assay),
         "horizon": _span(trial.horizon),
     }
+
+
+def _assay(assay: Assay) -> str:
+    """What the laboratory can see, in a sentence."""
+    return (
+        f"BCR-ABL1 by quantitative PCR with a sensitivity of {assay.sensitivity} "
+        f"({number(assay.limit(), 2)} % IS), {number(assay.copies.value)} control transcripts in the median sample, "
+        f"a log10 SD of {number(assay.error_log10_sd.value)} between runs, "
+        f"and {number(100 * assay.missed.value)} % of visits without a sample"
+    )
 
 
 def _span(days: float) -> str:

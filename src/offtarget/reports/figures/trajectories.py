@@ -64,7 +64,7 @@ def trajectories(result: TrialResult) -> Figure | Gap:
 
 def _floor(result: TrialResult) -> tuple[float, float]:
     """The lower edge of the axis, a decade or two below the detection limit; and that limit, percent IS."""
-    limit = study(result).assay.limit
+    limit = study(result).assay.limit()
     return float(10.0 ** np.floor(np.log10(limit) - 0.7)), limit
 
 
@@ -221,7 +221,7 @@ def _caption(
         f"Thin lines: what the model simulates in {count(drawn, 'patient')} of the panel{same}. "
         "Thick line and band: median and 5th to 95th percentile over the patients still simulated.",
         f"Values below {number(floor)} % are drawn on the lower edge.",
-        f"Dashed line: detection limit of the assay, {number(limit, 2)} %.",
+        f"Dashed line: the assay's detection limit, {study(result).assay.sensitivity} ({number(limit, 2)} %).",
     ]
     if tables["undetected"]:
         told.append(
