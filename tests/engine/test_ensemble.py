@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from offtarget.arrays.schedule import Action, Schedule
 from offtarget.arrays.trajectories import Status, Trajectories
 from offtarget.engine.ensemble import Kernel, Method, advance, begin, simulate
+from offtarget.engine.layout import Clock
 from offtarget.engine.reference import simulate_reference
 from offtarget.errors import InputError
 
@@ -184,7 +185,7 @@ def test_a_decision_at_a_visit_inside_a_step_takes_effect_there(
 ) -> None:
     course, nothing = begin(closed, write.cohort(1)), Schedule.empty(1)
     advance(closed, course, nothing, 2.0, tolerance=1e-9, method=method)
-    assert course.arrays.time[0] > 2.0  # the last step goes on past the visit
+    assert course.arrays.clock[0, Clock.TIME] > 2.0  # the last step goes on past the visit
     stop = write.events(1, (0, 2.0, Action.SET, "drive", 0.0))
     values = advance(closed, course, stop, 5.0, tolerance=1e-9, method=method)
     assert_allclose(values[0, 0], np.exp(-1.4), rtol=1e-7)

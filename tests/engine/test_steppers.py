@@ -47,7 +47,7 @@ def jacobian(t: float, y: Any, out: Any, by_time: Any) -> None:
     by_time[1] = -cos(t) * exp(sin(t)) * y[1]
 
 
-explicit_step, implicit_step = explicit_stepper(rhs), implicit_stepper(rhs)
+explicit_step, implicit_step = explicit_stepper(rhs, 2), implicit_stepper(rhs)
 
 
 @njit

@@ -128,22 +128,38 @@ def _build(base: Path, name: str, text: str) -> ModuleType:
 
 def _execute(place: Path, name: str) -> ModuleType:
     """Run the module's text. It has to be in ``sys.modules`` first: numba's cache looks it up there."""
-    config: Any = importlib.import_module("numba").config
     path = place / _MODULE
     title = f"offtarget_kernel_{name[:24]}"
     module = ModuleType(title)
     module.__file__ = str(path)
     module.__spec__ = importlib.machinery.ModuleSpec(title, None, origin=str(path))
     sys.modules[title] = module
-    elsewhere, config.CACHE_DIR = config.CACHE_DIR, ""  # the machine code belongs beside the module
     try:
-        exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
+        with _compiler_settings():
+            exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
     except BaseException:
         del sys.modules[title]
         raise
-    finally:
-        config.CACHE_DIR = elsewhere
     return module
+
+
+@contextlib.contextmanager
+def _compiler_settings() -> Iterator[None]:
+    """Numba's settings for a kernel, whatever the environment says.
+
+    The machine code belongs beside the module. Loops over a handful of species are slower as vectors: the slopes of a
+    stage, just written one by one, would be read back in pairs before they have arrived.
+    """
+    config: Any = importlib.import_module("numba").config
+    wanted = {"CACHE_DIR": "", "LOOP_VECTORIZE": 0}
+    before = {name: getattr(config, name) for name in wanted}
+    try:
+        for name, value in wanted.items():
+            setattr(config, name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(config, name, value)
 
 
 def _files(place: Path) -> dict[str, str]:

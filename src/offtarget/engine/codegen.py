@@ -35,11 +35,13 @@ from offtarget.engine.steppers import compiled, inlined
 
 #: How many expressions of parameters only there are.
 STATICS = {statics}
+#: How many species.
+SPECIES = {species}
 '''
 
 _ENTRY = '''
 
-march = marcher(static, initial, rhs, jacobian, outputs)
+march = marcher(static, initial, rhs, jacobian, outputs, SPECIES)
 
 
 @njit(SIGNATURE, cache=True, nogil=True, error_model="numpy")
@@ -136,8 +138,22 @@ class _Writer:
 
     def module(self) -> str:
         """The whole text."""
-        parts = [_HEAD.format(id=self.model.id, outputs=len(self.book.outputs), statics=len(self.book.statics)),
-                 *self._static(), self._initial(), self._rhs(), self._jacobian(), self._outputs(), _ENTRY]  # fmt: skip
+        book = self.book
+        head = _HEAD.format(
+            id=self.model.id,
+            outputs=len(book.outputs),
+            statics=len(book.statics),
+            species=len(book.derivatives),
+        )
+        parts = [
+            head,
+            *self._static(),
+            self._initial(),
+            self._rhs(),
+            self._jacobian(),
+            self._outputs(),
+            _ENTRY,
+        ]
         return "".join(parts)
 
     def _text(self, expression: Expression) -> str:

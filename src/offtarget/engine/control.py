@@ -6,12 +6,33 @@ somebody looks: results are the same however a run is cut into pieces.
 
 from __future__ import annotations
 
+from math import exp, log
 from typing import Any
 
 import numpy as np
 
-from offtarget.arrays.trajectories import Status
-from offtarget.engine.layout import Flag, Floats, Patients, Scratch, Settings
+from offtarget.engine.layout import (
+    BEFORE,
+    BELOW,
+    CALM,
+    ERROR,
+    IMPLICIT,
+    NEGATIVE,
+    NOT_FINITE,
+    PATIENCE,
+    SLOPE_KNOWN,
+    STATUS,
+    STEP,
+    STEP_TOO_SMALL,
+    STEPS,
+    STIFF,
+    TIME,
+    TOO_MANY_STEPS,
+    Floats,
+    Patient,
+    Scratch,
+    Settings,
+)  # fmt: skip
 from offtarget.engine.steppers import (
     compiled,
     explicit_dense,
@@ -25,26 +46,13 @@ from offtarget.engine.steppers import (
 
 __all__ = ["attempter", "finite", "starter", "weigh"]
 
-# Plain integers: what an enumeration's members become inside compiled code.
-STATUS, STEPS, BEGUN, CHANGED, IMPLICIT = (
-    int(x) for x in (Flag.STATUS, Flag.STEPS, Flag.BEGUN, Flag.CHANGED, Flag.IMPLICIT)
-)
-STIFF, CALM, PATIENCE, BELOW, SLOPE_KNOWN = (
-    int(x) for x in (Flag.STIFF, Flag.CALM, Flag.PATIENCE, Flag.BELOW, Flag.SLOPE_KNOWN)
-)
-FINISHED, TOO_MANY_STEPS, NOT_FINITE = (
-    int(Status.FINISHED),
-    int(Status.TOO_MANY_STEPS),
-    int(Status.NOT_FINITE),
-)
-STEP_TOO_SMALL, NEGATIVE = int(Status.STEP_TOO_SMALL), int(Status.NEGATIVE)
-
 #: Where the explicit method loses stability on the negative real axis (step times eigenvalue).
 EXPLICIT_LIMIT = 3.3
 #: A step this close to the limit is short for stability, not for accuracy.
 NEAR_LIMIT = 2.2
-#: An implicit step costs about two explicit ones: it pays once it is this many times longer than stability allows.
-WORTH = 2.0
+#: What an implicit step costs, in explicit ones, grows with the species (measured with 3 and 9): it pays once it is
+#: 1 + WORTH * species times longer than stability allows.
+WORTH = 0.4
 #: Shortening a step this often does not keep a species above zero: it is the equations that take it there.
 MOST_BELOW = 40
 
@@ -99,17 +107,17 @@ def starter(rhs: Any) -> Any:
     return first_step
 
 
-def attempter(rhs: Any, jacobian: Any) -> Any:
+def attempter(rhs: Any, jacobian: Any, n: int) -> Any:
     """One try of a step, for one model."""
-    explicit_step, implicit_step, accept = explicit_stepper(rhs), implicit_stepper(rhs), _accepter(rhs)
+    explicit_step, implicit_step, accept = explicit_stepper(rhs, n), implicit_stepper(rhs), _accepter(rhs)
 
     @inlined
-    def attempt(patients: Patients, settings: Settings, w: Scratch, i: int, due: float,
+    def attempt(one: Patient, settings: Settings, w: Scratch, due: float,
                 until: float) -> None:  # fmt: skip
         """Try one step; keep it when its error is within tolerance."""
-        flags, y, t = patients.flags[i], patients.state[i], patients.time[i]
-        p, s = patients.parameters[i], patients.static[i]
-        h, ahead = patients.step[i], due - t
+        flags, y, t = one.flags, one.state, one.clock[TIME]
+        p, s = one.parameters, one.static
+        h, ahead = one.clock[STEP], due - t
         if h >= 0.999999 * ahead:
             h = ahead  # only a scheduled event shortens a step
         elif h > 0.5 * ahead:
@@ -128,31 +136,31 @@ def attempter(rhs: Any, jacobian: Any) -> Any:
                 flags[SLOPE_KNOWN] = 1
             done = implicit_step(t, h, y, p, s, w)
         else:
-            explicit_step(t, h, y, patients.slope[i], p, s, w)
-        weigh(y, patients.peak[i], settings, w)
+            explicit_step(t, h, y, one.slope, p, s, w)
+        weigh(y, one.peak, settings, w)
         error = norm(w) if done else np.inf
         if not error < np.inf:
-            shorten(patients, i, h, 0.1)
-            if patients.step[i] <= 1e-14 * max(abs(t), 1e-200):
+            shorten(one, h, 0.1)
+            if one.clock[STEP] <= 1e-14 * max(abs(t), 1e-200):
                 flags[STATUS] = NOT_FINITE
         elif error > 1.0:
-            shorten(patients, i, h, max(0.2, 0.9 * error**-0.2))
-        elif below(patients, settings, w, i):
+            shorten(one, h, max(0.2, 0.9 * error**-0.2))
+        elif below(one, settings, w):
             flags[BELOW] += 1
-            shorten(patients, i, h, 0.25)
+            shorten(one, h, 0.25)
             if flags[BELOW] > MOST_BELOW:
                 flags[STATUS] = NEGATIVE
         else:
-            accept(patients, settings, w, i, h, due if h == ahead else t + h, error, until)
+            accept(one, settings, w, h, due if h == ahead else t + h, error, until)
 
     return attempt
 
 
 @compiled
-def shorten(patients: Patients, i: int, h: float, factor: float) -> None:
+def shorten(one: Patient, h: float, factor: float) -> None:
     """The step is refused: the next try is shorter, and the step after it no longer than it."""
-    patients.step[i] = h * factor
-    patients.error[i] = -abs(patients.error[i])
+    one.clock[STEP] = h * factor
+    one.clock[ERROR] = -abs(one.clock[ERROR])
 
 
 @compiled
@@ -168,11 +176,11 @@ def norm(w: Scratch) -> float:
 
 
 @compiled
-def below(patients: Patients, settings: Settings, w: Scratch, i: int) -> bool:
+def below(one: Patient, settings: Settings, w: Scratch) -> bool:
     """Whether the step takes a species that cannot be negative further below zero than its floor excuses."""
     for m in range(w.next.shape[0]):
         if settings.counts[m] and w.next[m] < 0.0:
-            floor = settings.floor[m] + settings.share[m] * patients.peak[i, m]
+            floor = settings.floor[m] + settings.share[m] * one.peak[m]
             if w.next[m] < -10.0 * settings.tolerance * floor:
                 return True
     return False
@@ -182,19 +190,19 @@ def _accepter(rhs: Any) -> Any:
     """Keeping a step, for one model."""
 
     @inlined
-    def accept(patients: Patients, settings: Settings, w: Scratch, i: int, h: float, end: float, error: float,
+    def accept(one: Patient, settings: Settings, w: Scratch, h: float, end: float, error: float,
                until: float) -> None:  # fmt: skip
         """Keep the step: its interpolant, the new state and slope, the next length, the next method.
 
         The length comes from the proportional-integral controller of K. Gustafsson, ACM Transactions on Mathematical
         Software 17 (1991) 533, with the exponents Hairer and Wanner give for order 5.
         """
-        flags, y, f = patients.flags[i], patients.state[i], patients.slope[i]
+        flags, y, f = one.flags, one.state, one.slope
         if end >= until:
             if flags[IMPLICIT]:
-                implicit_dense(y, w, patients.dense[i])
+                implicit_dense(y, w, one.dense)
             else:
-                explicit_dense(h, y, w, patients.dense[i])
+                explicit_dense(h, y, w, one.dense)
         clipped = False
         for m in range(y.shape[0]):
             if settings.counts[m] and w.next[m] < 0.0:
@@ -202,20 +210,20 @@ def _accepter(rhs: Any) -> Any:
                 clipped = True
             y[m] = w.next[m]
             f[m] = w.stages[6, m]
-            patients.peak[i, m] = max(patients.peak[i, m], abs(y[m]))
+            one.peak[m] = max(one.peak[m], abs(y[m]))
         if clipped or flags[IMPLICIT]:
-            rhs(end, y, patients.parameters[i], patients.static[i], f)
+            rhs(end, y, one.parameters, one.static, f)
         if not clipped:
             flags[BELOW] = 0
-        factor = 0.9 * max(error, 1e-8) ** -0.17 * abs(patients.error[i]) ** 0.04
+        factor = 0.9 * exp(0.04 * log(abs(one.clock[ERROR])) - 0.17 * log(max(error, 1e-8)))
         factor = min(10.0, max(0.2, factor))
-        if patients.error[i] < 0.0:
+        if one.clock[ERROR] < 0.0:
             factor = min(1.0, factor)
-        patients.error[i] = max(error, 1e-4)
-        patients.before[i] = patients.time[i]
-        patients.time[i] = end
-        patients.step[i] = h * factor
-        choose(patients, settings, w, i, h)
+        one.clock[ERROR] = max(error, 1e-4)
+        one.clock[BEFORE] = one.clock[TIME]
+        one.clock[TIME] = end
+        one.clock[STEP] = h * factor
+        choose(one, settings, w, h)
         flags[SLOPE_KNOWN] = 0
         if not finite(f):
             flags[STATUS] = NOT_FINITE
@@ -223,18 +231,19 @@ def _accepter(rhs: Any) -> Any:
     return accept
 
 
-@compiled
-def choose(patients: Patients, settings: Settings, w: Scratch, i: int, h: float) -> None:
+@inlined
+def choose(one: Patient, settings: Settings, w: Scratch, h: float) -> None:
     """Change the method when the other one has looked better for a while.
 
     Explicit steps that sit at the limit of stability speak for the implicit method. Implicit steps shorter than a few
     such limits speak against it; a return doubles the patience, so that a borderline patient does not swing for ever.
     """
-    flags = patients.flags[i]
+    flags = one.flags
     if settings.method != 0:
         return
+    worth = 1.0 + WORTH * w.next.shape[0]
     if flags[IMPLICIT]:
-        favour = h * stretch(patients.spread[i], w) < WORTH * EXPLICIT_LIMIT
+        favour = h * stretch(one.spread, w) < worth * EXPLICIT_LIMIT
         patience = 10
     else:
         favour = stiffness(h, w) > NEAR_LIMIT
@@ -247,7 +256,7 @@ def choose(patients: Patients, settings: Settings, w: Scratch, i: int, h: float)
         return
     if flags[IMPLICIT]:
         flags[PATIENCE] = min(2 * flags[PATIENCE], 240)
-        patients.step[i] = min(patients.step[i], EXPLICIT_LIMIT / WORTH * h)
+        one.clock[STEP] = min(one.clock[STEP], h / worth)
     flags[IMPLICIT] = 1 - flags[IMPLICIT]
     flags[STIFF] = 0
     flags[CALM] = 0

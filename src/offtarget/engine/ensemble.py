@@ -15,7 +15,7 @@ from offtarget.arrays.cohort import Cohort
 from offtarget.arrays.schedule import Action, Schedule
 from offtarget.arrays.trajectories import Status, Trajectories
 from offtarget.engine.kernel import Kernel, build
-from offtarget.engine.layout import Events, Flag, Floats, Patients, Settings, patients
+from offtarget.engine.layout import Clock, Events, Flag, Floats, Patients, Settings, patients
 from offtarget.errors import InputError, nearest, sentence
 
 __all__ = ["Course", "Kernel", "Method", "advance", "begin", "build", "simulate"]
@@ -42,7 +42,7 @@ class Course:
     @property
     def now(self) -> Floats:
         """The time to which each patient has been taken, shape (n,)."""
-        return self.arrays.now.copy()
+        return self.arrays.clock[:, Clock.NOW].copy()
 
     @property
     def status(self) -> NDArray[np.int8]:
@@ -147,7 +147,7 @@ def _run(
     if threads is not None and threads < 1:
         raise InputError(sentence("threads", expected="one or more", got=threads))
     alive = course.status == Status.FINISHED
-    if times.size and np.any((times[:, 0] < course.arrays.now) & alive):
+    if times.size and np.any((times[:, 0] < course.arrays.clock[:, Clock.NOW]) & alive):
         raise InputError(
             sentence("until", expected="a time not before the patient's present one", got="an earlier one")
         )

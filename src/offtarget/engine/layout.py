@@ -9,7 +9,9 @@ import numpy as np
 from numba import int64, typeof, void
 from numpy.typing import NDArray
 
-__all__ = ["SIGNATURE", "Events", "Flag", "Patients", "Scratch", "Settings", "patients"]
+from offtarget.arrays.trajectories import Status
+
+__all__ = ["SIGNATURE", "Clock", "Events", "Flag", "Patient", "Patients", "Scratch", "Settings", "patients"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -30,18 +32,24 @@ class Flag(IntEnum):
     SLOPE_KNOWN = 9  #: 1 when the Jacobian in the scratch belongs to the current state
 
 
+class Clock(IntEnum):
+    """Columns of ``Patients.clock``."""
+
+    NOW = 0  #: how far the caller has asked
+    BEFORE = 1  #: start of the last accepted step
+    TIME = 2  #: end of the last accepted step
+    STEP = 3  #: length of the next step
+    ERROR = 4  #: error of the last accepted step, in tolerances; negative once a try after it was refused
+
+
 class Patients(NamedTuple):
     """All a resumable integration knows about its patients; the first axis is the patient.
 
-    The last accepted step of a patient runs from ``before`` to ``time``; ``dense`` holds its interpolant (see
+    The last accepted step of a patient runs from ``BEFORE`` to ``TIME``; ``dense`` holds its interpolant (see
     ``steppers.interpolate``), which is how a visit inside a step is read off without shortening the step.
     """
 
-    now: Floats  #: how far the caller has asked, (n,)
-    before: Floats  #: start of the last step, (n,)
-    time: Floats  #: end of the last step, (n,)
-    step: Floats  #: length of the next step, (n,)
-    error: Floats  #: error of the last accepted step, in tolerances; negative once a try after it was refused, (n,)
+    clock: Floats  #: (n, len(Clock))
     state: Floats  #: (n, species)
     slope: Floats  #: d/dt of the state, (n, species)
     parameters: Floats  #: (n, parameters)
@@ -50,6 +58,20 @@ class Patients(NamedTuple):
     dense: Floats  #: (n, 5, species)
     spread: Floats  #: direction in which the Jacobian stretches most, (n, species)
     flags: Ints  #: (n, len(Flag))
+
+
+class Patient(NamedTuple):
+    """One row of ``Patients``: views, so that what is written is kept."""
+
+    clock: Floats
+    state: Floats
+    slope: Floats
+    parameters: Floats
+    static: Floats
+    peak: Floats
+    dense: Floats
+    spread: Floats
+    flags: Ints
 
 
 class Events(NamedTuple):
@@ -88,16 +110,24 @@ class Scratch(NamedTuple):
 
 def patients(n: int, species: int, parameters: int, statics: int, time: float) -> Patients:
     """Work arrays for n patients who have not begun."""
-    begun = np.full(n, time)
+    clock = np.zeros((n, len(Clock)))
+    clock[:, [Clock.NOW, Clock.BEFORE, Clock.TIME]] = time
+    clock[:, Clock.ERROR] = 1e-4
     flags = np.zeros((n, len(Flag)), np.int64)
     flags[:, Flag.CHANGED] = 1
     return Patients(
-        now=begun, before=begun.copy(), time=begun.copy(), step=np.zeros(n), error=np.full(n, 1e-4),
-        state=np.zeros((n, species)), slope=np.zeros((n, species)), parameters=np.zeros((n, parameters)),
+        clock=clock, state=np.zeros((n, species)), slope=np.zeros((n, species)), parameters=np.zeros((n, parameters)),
         static=np.zeros((n, statics)), peak=np.zeros((n, species)), dense=np.zeros((n, 5, species)),
         spread=np.ones((n, species)), flags=flags,
     )  # fmt: skip
 
+
+# The columns and statuses as plain integers: what an enumeration's members become inside compiled code.
+NOW, BEFORE, TIME, STEP, ERROR = (int(column) for column in Clock)
+STATUS, STEPS, BEGUN, CHANGED, IMPLICIT, STIFF, CALM, PATIENCE, BELOW, SLOPE_KNOWN = (
+    int(column) for column in Flag
+)
+FINISHED, TOO_MANY_STEPS, NOT_FINITE, STEP_TOO_SMALL, NEGATIVE = (int(status) for status in Status)
 
 _ANY = np.zeros(0)
 #: The types of the compiled entry's arguments.

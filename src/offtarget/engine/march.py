@@ -10,57 +10,74 @@ from typing import Any
 
 import numpy as np
 
-from offtarget.engine.control import (
+from offtarget.engine.control import attempter, finite, starter, weigh
+from offtarget.engine.layout import (
+    BEFORE,
     BEGUN,
     BELOW,
     CHANGED,
+    ERROR,
     FINISHED,
     IMPLICIT,
     NOT_FINITE,
+    NOW,
     PATIENCE,
     SLOPE_KNOWN,
     STATUS,
-    attempter,
-    finite,
-    starter,
-    weigh,
-)
-from offtarget.engine.layout import Events, Floats, Ints, Patients, Scratch, Settings
+    STEP,
+    TIME,
+    Events,
+    Floats,
+    Ints,
+    Patient,
+    Patients,
+    Scratch,
+    Settings,
+)  # fmt: skip
 from offtarget.engine.steppers import compiled, inlined, interpolate
 
 __all__ = ["marcher"]
 
 
-def marcher(static: Any, initial: Any, rhs: Any, jacobian: Any, outputs: Any) -> Any:
+def marcher(static: Any, initial: Any, rhs: Any, jacobian: Any, outputs: Any, n: int) -> Any:
     """The march of one model, from its compiled functions.
 
     Functions are bound here rather than passed as arguments: numba does not cache code that holds a function as a
     value.
     """
     refresh = _refresher(static, initial, rhs)
-    reach = _reacher(refresh, attempter(rhs, jacobian))
+    reach = _reacher(refresh, attempter(rhs, jacobian, n))
 
     @inlined
-    def march(patients: Patients, events: Events,
-              settings: Settings, times: Floats, out: Floats, first: int, last: int) -> None:  # fmt: skip
+    def march(
+        patients: Patients,
+        events: Events,
+        settings: Settings,
+        times: Floats,
+        out: Floats,
+        first: int,
+        last: int,
+    ) -> None:
         """Take patients ``first`` to ``last`` through ``times`` (one row for all, or one each), writing outputs."""
-        n = patients.state.shape[1]
         scratch = Scratch(np.zeros((8, n)), np.zeros((8, n)), np.zeros(n), np.ones(n), np.zeros((n, n)),
                           np.zeros((n, n)), np.zeros(n), np.zeros(n, np.int64))  # fmt: skip
         look = np.zeros(n)
         for i in range(first, last):
-            patients.flags[i, SLOPE_KNOWN] = 0
+            one = Patient(patients.clock[i], patients.state[i], patients.slope[i], patients.parameters[i],
+                          patients.static[i], patients.peak[i], patients.dense[i], patients.spread[i],
+                          patients.flags[i])  # fmt: skip
+            one.flags[SLOPE_KNOWN] = 0
             row = min(i, times.shape[0] - 1)
-            cursor = find(events, i, patients.now[i])
+            cursor, end = find(events, i, one.clock[NOW]), events.offsets[i + 1]
             for j in range(times.shape[1]):
                 until = times[row, j]
-                cursor = reach(patients, events, settings, scratch, i, cursor, until)
-                patients.now[i] = max(until, patients.now[i])
-                if patients.flags[i, STATUS] != FINISHED:
+                cursor = reach(one, events, settings, scratch, cursor, end, until)
+                one.clock[NOW] = max(until, one.clock[NOW])
+                if one.flags[STATUS] != FINISHED:
                     blank(out, i, j)
                     break
-                read(patients, settings.counts, i, until, look)
-                outputs(until, look, patients.parameters[i], patients.static[i], out[i, j])
+                read(one.clock, one.state, one.dense, settings.counts, until, look)
+                outputs(until, look, one.parameters, one.static, out[i, j])
 
     return march
 
@@ -94,59 +111,57 @@ def copy(source: Floats, target: Floats) -> None:
 
 
 @compiled
-def read(patients: Patients, counts: Ints, i: int, at: float, y: Floats) -> None:
+def read(clock: Floats, state: Floats, dense: Floats, counts: Ints, at: float, y: Floats) -> None:
     """The patient's state at an instant of the last step."""
-    before, time = patients.before[i], patients.time[i]
+    before, time = clock[BEFORE], clock[TIME]
     if at >= time or time <= before:
-        copy(patients.state[i], y)
+        copy(state, y)
     else:
-        interpolate((at - before) / (time - before), patients.dense[i], counts, y)
+        interpolate((at - before) / (time - before), dense, counts, y)
 
 
 def _reacher(refresh: Any, attempt: Any) -> Any:
     """Going on to a time, for one model."""
 
     @inlined
-    def reach(patients: Patients, events: Events, settings: Settings,
-              w: Scratch, i: int, cursor: int, until: float) -> int:  # fmt: skip
+    def reach(
+        one: Patient, events: Events, settings: Settings, w: Scratch, cursor: int, end: int, until: float
+    ) -> int:
         """Step until the last step covers ``until``, applying events before it; the next event comes back."""
-        flags, end = patients.flags[i], events.offsets[i + 1]
-        while flags[STATUS] == FINISHED:
-            if flags[CHANGED]:
-                refresh(patients, settings, w, i)
+        while one.flags[STATUS] == FINISHED:
+            if one.flags[CHANGED]:
+                refresh(one, settings, w)
                 continue
             due = events.time[cursor] if cursor < end else np.inf
-            if due < until and due <= patients.time[i]:
-                cursor = apply(patients, events, settings, i, cursor)
-            elif patients.time[i] >= until:
+            if due < until and due <= one.clock[TIME]:
+                cursor = apply(one, events, settings.counts, cursor, end)
+            elif one.clock[TIME] >= until:
                 break
             else:
-                attempt(patients, settings, w, i, due, until)
+                attempt(one, settings, w, due, until)
         return cursor
 
     return reach
 
 
 @compiled
-def apply(patients: Patients, events: Events, settings: Settings, i: int, cursor: int) -> int:
+def apply(one: Patient, events: Events, counts: Ints, cursor: int, end: int) -> int:
     """Apply every event of the next event's instant, going back to it when it lies inside the last step."""
-    at, end = events.time[cursor], events.offsets[i + 1]
-    state, parameters = patients.state[i], patients.parameters[i]
-    if at < patients.time[i]:
-        read(patients, settings.counts, i, at, state)
+    at, known = events.time[cursor], one.parameters.shape[0]
+    if at < one.clock[TIME]:
+        read(one.clock, one.state, one.dense, counts, at, one.state)
     while cursor < end and events.time[cursor] == at:
         target = events.target[cursor]
-        known = parameters.shape[0]
         if target < known:
-            parameters[target] = events.value[cursor]
+            one.parameters[target] = events.value[cursor]
         elif events.add[cursor]:
-            state[target - known] += events.value[cursor]
+            one.state[target - known] += events.value[cursor]
         else:
-            state[target - known] = events.value[cursor]
+            one.state[target - known] = events.value[cursor]
         cursor += 1
-    patients.before[i] = at
-    patients.time[i] = at
-    patients.flags[i, CHANGED] = 1
+    one.clock[BEFORE] = at
+    one.clock[TIME] = at
+    one.flags[CHANGED] = 1
     return cursor
 
 
@@ -155,17 +170,17 @@ def _refresher(static: Any, initial: Any, rhs: Any) -> Any:
     first_step = starter(rhs)
 
     @inlined
-    def refresh(patients: Patients, settings: Settings, w: Scratch, i: int) -> None:
+    def refresh(one: Patient, settings: Settings, w: Scratch) -> None:
         """After a jump: static expressions, slope, and the length of the next step anew."""
-        flags, y, f = patients.flags[i], patients.state[i], patients.slope[i]
-        p, s = patients.parameters[i], patients.static[i]
+        flags, y, f = one.flags, one.state, one.slope
+        p, s = one.parameters, one.static
         static(p, s)
         if not flags[BEGUN]:
-            initial(patients.time[i], p, s, y)
+            initial(one.clock[TIME], p, s, y)
             flags[BEGUN] = 1
             flags[IMPLICIT] = 1 if settings.method == 2 else 0
             flags[PATIENCE] = 15
-        rhs(patients.time[i], y, p, s, f)
+        rhs(one.clock[TIME], y, p, s, f)
         flags[CHANGED] = 0
         flags[SLOPE_KNOWN] = 0
         flags[BELOW] = 0
@@ -173,10 +188,10 @@ def _refresher(static: Any, initial: Any, rhs: Any) -> Any:
             flags[STATUS] = NOT_FINITE
             return
         for m in range(y.shape[0]):
-            patients.peak[i, m] = max(patients.peak[i, m], abs(y[m]))
+            one.peak[m] = max(one.peak[m], abs(y[m]))
             w.next[m] = y[m]
-        weigh(y, patients.peak[i], settings, w)
-        patients.step[i] = first_step(patients.time[i], y, f, p, s, w)
-        patients.error[i] = 1e-4
+        weigh(y, one.peak, settings, w)
+        one.clock[STEP] = first_step(one.clock[TIME], y, f, p, s, w)
+        one.clock[ERROR] = 1e-4
 
     return refresh

@@ -30,6 +30,8 @@ from offtarget.engine.tableaus import (
 __all__ = ["compiled", "explicit_dense", "explicit_stepper", "implicit_dense", "implicit_stepper", "inlined",
            "interpolate", "stiffness", "stretch"]  # fmt: skip
 
+A, C, E = EXPLICIT_A, EXPLICIT_C, EXPLICIT_E
+
 _OPTIONS: Any = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 #: For functions called from compiled code only. No fast-math: the same bits on every run and every thread.
 compiled = njit(**_OPTIONS)
@@ -37,29 +39,39 @@ compiled = njit(**_OPTIONS)
 inlined = njit(inline="always", **_OPTIONS)
 
 
-def explicit_stepper(rhs: Any) -> Any:
+def explicit_stepper(rhs: Any, n: int) -> Any:
     """The explicit step of one model."""
 
     @compiled
     def explicit_step(t: float, h: float, y: Floats, f: Floats, p: Floats, s: Floats, w: Scratch) -> None:
         """Tsitouras' 5(4) pair: seven stages, the first the slope ``f`` at hand, the last that of the new state."""
         k, points = w.stages, w.points
-        n = y.shape[0]
         for m in range(n):
             k[0, m] = f[m]
-        for i in range(1, 7):
-            for m in range(n):
-                total = EXPLICIT_A[i, 0] * k[0, m]
-                for j in range(1, i):
-                    total += EXPLICIT_A[i, j] * k[j, m]
-                points[i, m] = y[m] + h * total
-            rhs(t + EXPLICIT_C[i] * h, points[i], p, s, k[i])
+            points[1, m] = y[m] + h * (A[1, 0] * f[m])
+        rhs(t + C[1] * h, points[1], p, s, k[1])
         for m in range(n):
-            w.next[m] = points[6, m]
-            error = EXPLICIT_E[0] * k[0, m]
-            for j in range(1, 7):
-                error += EXPLICIT_E[j] * k[j, m]
-            points[7, m] = h * error
+            points[2, m] = y[m] + h * (A[2, 0] * k[0, m] + A[2, 1] * k[1, m])
+        rhs(t + C[2] * h, points[2], p, s, k[2])
+        for m in range(n):
+            points[3, m] = y[m] + h * (A[3, 0] * k[0, m] + A[3, 1] * k[1, m] + A[3, 2] * k[2, m])
+        rhs(t + C[3] * h, points[3], p, s, k[3])
+        for m in range(n):
+            total = A[4, 0] * k[0, m] + A[4, 1] * k[1, m] + A[4, 2] * k[2, m] + A[4, 3] * k[3, m]
+            points[4, m] = y[m] + h * total
+        rhs(t + C[4] * h, points[4], p, s, k[4])
+        for m in range(n):
+            total = A[5, 0] * k[0, m] + A[5, 1] * k[1, m] + A[5, 2] * k[2, m] + A[5, 3] * k[3, m]
+            points[5, m] = y[m] + h * (total + A[5, 4] * k[4, m])
+        rhs(t + h, points[5], p, s, k[5])
+        for m in range(n):
+            total = A[6, 0] * k[0, m] + A[6, 1] * k[1, m] + A[6, 2] * k[2, m] + A[6, 3] * k[3, m]
+            w.next[m] = y[m] + h * (total + A[6, 4] * k[4, m] + A[6, 5] * k[5, m])
+            points[6, m] = w.next[m]
+        rhs(t + h, w.next, p, s, k[6])
+        for m in range(n):
+            error = E[0] * k[0, m] + E[1] * k[1, m] + E[2] * k[2, m] + E[3] * k[3, m]
+            points[7, m] = h * (error + E[4] * k[4, m] + E[5] * k[5, m] + E[6] * k[6, m])
 
     return explicit_step
 
