@@ -12,6 +12,7 @@ import pytest
 
 from offtarget.arrays.trajectories import Status
 from offtarget.evidence import Evidence, Grade
+from offtarget.pharmacology.regimen import parse_regimen
 from offtarget.trials.analysis import compare, estimate
 from offtarget.trials.assay import default_assay
 from offtarget.trials.conditions import parse_condition
@@ -29,6 +30,7 @@ from offtarget.trials.visits import parse_visits
 from offtarget.units import DAYS_PER_MONTH
 
 HORIZON = 3652.5
+GIVEN = parse_regimen("400 mg imatinib every 24 h", where="regimen")
 STOP = "stop imatinib"
 TFR, MMR, EMR = "treatment-free remission", "major molecular response", "early response"
 
@@ -67,7 +69,7 @@ def _arm(name: str, visits: Any) -> Arm:
         Rule(held, STOP, parse_condition(held, where="when"), {"imatinib": None}, visits, 1),
         Rule(lost, "400 mg imatinib every 24 h", parse_condition(lost, where="when"), {}, None, 1),
     )
-    return Arm(name, "400 mg imatinib every 24 h", {}, rules)
+    return Arm(name, "400 mg imatinib every 24 h", {"imatinib": GIVEN}, rules)
 
 
 def make_outcomes(trial: Trial, n: int, *, stopped: int, events: bool, seed: int) -> tuple[Outcome, ...]:
@@ -171,7 +173,7 @@ def make_result(
     luck = np.random.Generator(np.random.Philox(seed + 2))
     troughs = np.exp(math.log(860) + 0.5 * luck.standard_normal(n))
     larson = Evidence("larson2008", Grade.MEASURED)
-    regimen = "400 mg imatinib every 24 h"
+    regimen = "400 mg every 24 h"
     result = TrialResult(
         trial=trial, model=None, planned=n, patients=n, seed=seed, outcomes=outcomes,
         estimates=estimate(trial, outcomes), comparisons=compare(trial, outcomes),

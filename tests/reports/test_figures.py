@@ -10,6 +10,7 @@ from offtarget.reports.figures import Figure, Gap, figures
 from offtarget.reports.figures.base import months_axis, thin
 from offtarget.reports.figures.exposure import exposure
 from offtarget.reports.figures.survival import survival
+from offtarget.reports.figures.time import time_axis
 from offtarget.reports.figures.trajectories import trajectories
 from offtarget.trials.statistics import kaplan_meier
 from offtarget.units import DAYS_PER_MONTH
@@ -144,7 +145,7 @@ def test_undetected_samples_sit_on_the_detection_limit_and_none_are_lost(usual, 
     assert rows and {row["percent"] for row in rows} == {figure.tables["limit"][0]["percent"]}
     missed = np.isfinite(usual.panel.measured) & ~usual.panel.detected
     shown = sum(row["undetected"] for row in rows)
-    assert 0 < shown <= missed.sum()
+    assert 0 < shown == missed.sum()
     assert all(0 < row["undetected"] <= row["samples"] for row in rows)
     assert "Open circles" in figure.caption
 
@@ -171,7 +172,7 @@ def test_histogram_counts_every_patient_inside_the_axis(usual, usual_figures):
 
 
 def test_a_published_mean_is_drawn_only_for_the_regimen_it_belongs_to(usual, usual_figures):
-    other = tuple(replace(row, regimen="800 mg imatinib every 24 h") for row in usual.exposures)
+    other = tuple(replace(row, regimen="400 mg every 12 h") for row in usual.exposures)
     assert len(named(usual_figures, "exposure").tables["means"]) == 2
     figure = exposure(replace(usual, exposures=other))[0]
     assert len(figure.tables["means"]) == 1
@@ -206,3 +207,10 @@ def test_many_arms_are_cut_short_and_the_caption_says_so(result):
     for name, shown in (("survival", 8), ("bcr", 4), ("immune", 6), ("clones", 4)):
         assert f"{shown} of 10 arms are drawn." in captions[name]
     assert "arms are drawn" not in captions["agreement"]
+
+
+@pytest.mark.parametrize(("years", "last"), [(3.0, 36), (8.0, 8), (15.0, 14), (40.0, 40)])
+def test_the_time_axis_ends_where_the_trial_does(years, last):
+    axis = time_axis(np.array([0.0, years * 365.25]))
+    assert axis.ticks[-1] == last
+    assert axis.at(years * 365.25) == pytest.approx(axis.end)

@@ -217,7 +217,7 @@ def _nan(estimate):
 CASES = {
     "nobody reached the endpoint": (lambda build: build(arms=1, stopped=0), "No patient in any arm came to"),
     "no events": (lambda build: build(arms=1, events=False), "No event happened in any arm."),
-    "one arm": (lambda build: build(arms=1), "in each of 1 arm"),
+    "one arm": (lambda build: build(arms=1), ", in one arm"),
     "nothing published": (
         lambda build: build(arms=1, published=False),
         "No published figure stands beside these estimates",

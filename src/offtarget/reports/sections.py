@@ -35,7 +35,7 @@ __all__ = [
 _MEANS = {
     Grade.MEASURED: "measured, and taken over as published",
     Grade.DERIVED: "worked out from measured numbers",
-    Grade.FITTED: "fitted to published outcomes",
+    Grade.FITTED: "fitted to data, here or in the source",
     Grade.ASSUMED: "assumed: a starting value, not calibrated",
 }
 
@@ -201,15 +201,17 @@ def _standing(counted: Counter[Grade | None], whole: int) -> str:
         return "The run did not list its parameters, so nothing can be said about the evidence behind them."
     assumed, fitted = counted.get(Grade.ASSUMED, 0), counted.get(Grade.FITTED, 0)
     said = f"{assumed} of {count(whole, 'parameter')} {'is' if assumed == 1 else 'are'} assumed"
-    calibrated = f"{fitted} {'was' if fitted == 1 else 'were'} fitted to outcomes."
+    rest = f"{fitted} {'was' if fitted == 1 else 'were'} fitted to data"
+    if unknown := counted.get(None, 0):
+        rest += f", and {unknown} {'names' if unknown == 1 else 'name'} no evidence"
     if not assumed:
-        return f"None of {count(whole, 'parameter')} is assumed; {calibrated}"
+        return f"None of {count(whole, 'parameter')} is assumed; {rest}."
     if not fitted:
         return (
-            f"{said}, and none was fitted to outcomes: these are starting values, not calibrated, and the result "
+            f"{said}, and none was fitted to data: these are starting values, not calibrated, and the result "
             "shows what they imply, not what a patient should expect."
         )
-    return f"{said}: those are starting values, not calibrated; {calibrated}"
+    return f"{said}: those are starting values, not calibrated. Of the others, {rest}."
 
 
 def references(result: TrialResult) -> list[dict[str, str]]:

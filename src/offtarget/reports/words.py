@@ -9,6 +9,7 @@ from offtarget.evidence import Reference, reference
 
 __all__ = [
     "NOT_ESTIMABLE",
+    "capital",
     "count",
     "found",
     "interval",
@@ -92,6 +93,16 @@ def count(n: int, singular: str, plural: str = "") -> str:
         ('1 patient', '2000 patients')
     """
     return f"{n} {singular if n == 1 else plural or singular + 's'}"
+
+
+def capital(text: str) -> str:
+    """A text with a capital first letter, the rest as it is.
+
+    Example:
+        >>> capital("free of MMR loss")
+        'Free of MMR loss'
+    """
+    return text[:1].upper() + text[1:]
 
 
 def joined(words: list[str] | tuple[str, ...]) -> str:

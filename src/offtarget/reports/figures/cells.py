@@ -102,7 +102,8 @@ def _immune_plot(panel: Panel, name: str, arms: tuple[str, ...], axis: TimeAxis,
     title = f"{_IMMUNE[name]}, number" if _counted(panel, name) else _IMMUNE[name]
     logged = _spans_decades(rows)
     scale = alt.Scale(type="log", nice=False) if logged else alt.Scale(zero=True, nice=True)
-    ticks = alt.Axis(format="~s", tickCount=5, title=None)
+    decades = [10.0**power for power in range(-6, 13)] if logged else alt.Undefined
+    ticks = alt.Axis(format="~s", tickCount=5, title=None, values=decades)
     looks, x = arm_scale(arms), axis.channel()
     band = named(name).mark_area(fillOpacity=0.18).encode(
         x=x, y=alt.Y("low:Q", scale=scale, axis=ticks), y2="high:Q", color=looks["color"]

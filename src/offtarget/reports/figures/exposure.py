@@ -67,8 +67,8 @@ def _bins(values: NDArray[np.float64], top: float) -> list[Row]:
 
 
 def _published(result: TrialResult, drug: str) -> tuple[str, list[tuple[str, float, float]]]:
-    """The first arm's regimen, and (source, mean, SD) published for it; SD is NaN where there is none."""
-    regimen = study(result).arms[0].regimen_text
+    """The regimen the troughs belong to, and (source, mean, SD) published for it; SD is NaN where there is none."""
+    regimen = next(arm.regimen_text for arm in study(result).arms if drug in arm.regimens)
     mine = [row for row in result.exposures if row.drug == drug and _same(row, regimen)]
     spreads = {row.evidence.source: row.published for row in mine if row.statistic.lower() in _SPREAD}
     found = [
@@ -80,8 +80,9 @@ def _published(result: TrialResult, drug: str) -> tuple[str, list[tuple[str, flo
 
 
 def _same(row: ExposureRow, regimen: str) -> bool:
-    """Whether a published figure belongs to a regimen: the same dose in the same words, whatever follows."""
-    return " ".join(regimen.split()[:2]) == " ".join(row.regimen.split()[:2])
+    """Whether a published figure belongs to the start of a regimen: the same dose as often, in the same words."""
+    ours, theirs = ([word for word in text.split() if word != row.drug] for text in (regimen, row.regimen))
+    return ours[: len(theirs)] == theirs
 
 
 def _chart(rows: list[str]) -> Any:
@@ -124,7 +125,8 @@ def _caption(
 ) -> str:
     beyond = int(np.count_nonzero(known > top))
     told = [
-        f"Bars: simulated steady-state troughs of {drug} in {count(known.size, 'virtual patient')} on {regimen}; "
+        f"Bars: simulated steady-state troughs of {drug} in {count(known.size, 'virtual patient')} "
+        f'at the start of "{regimen}"; '
         f"mean {number(float(known.mean()), 4)}, SD {number(float(known.std(ddof=1)), 4)}, "
         f"median {number(float(np.median(known)), 4)} ng/mL."
     ]

@@ -24,7 +24,7 @@ from offtarget.reports.figures.base import (
     thin,
 )
 from offtarget.reports.table import study
-from offtarget.reports.words import count, joined, months, percent, short_source
+from offtarget.reports.words import capital, count, joined, months, percent, short_source
 from offtarget.trials.result import Outcome, Published, TrialResult
 from offtarget.trials.statistics import kaplan_meier
 from offtarget.trials.trial import START, Endpoint
@@ -46,7 +46,7 @@ def survival(result: TrialResult) -> tuple[Figure | Gap, ...]:
 def _figure(result: TrialResult, endpoint: Endpoint, number: int) -> Figure | Gap:
     id, title = (
         f"survival-{number}-{slug(endpoint.name)}"[:60].strip("-"),
-        f"Kaplan-Meier estimate of {endpoint.name}",
+        f"{capital(endpoint.name)}: Kaplan-Meier estimate",
     )
     mine = [one for one in result.outcomes if one.endpoint == endpoint.name]
     with_patients = [one for one in mine if one.patients.size]

@@ -46,5 +46,4 @@ def time_axis(times: NDArray[np.float64]) -> TimeAxis:
         return TimeAxis("Months", DAYS_PER_MONTH, tuple(ticks), end)
     years = float(times[-1]) / DAYS_PER_YEAR
     step = next(size for size in (1, 2, 5, 10, 20) if years / size <= 10.5)
-    last = int(np.ceil(years / step - 1e-6)) * step
-    return TimeAxis("Years", DAYS_PER_YEAR, tuple(range(0, last + 1, step)), float(last))
+    return TimeAxis("Years", DAYS_PER_YEAR, tuple(range(0, int(years + 1e-6) + 1, step)), years)

@@ -36,6 +36,8 @@ MEASURED = "bcr_abl1"
 _LEVELS = {"MMR": 0.1, "MR4": 0.01, "MR4.5": 0.0032}
 #: Arms drawn, patients drawn an arm, times drawn, and points of all patients together.
 _ARMS, _PATIENTS, _TIMES, _POINTS = 4, 60, 200, 12_000
+#: Marks on the detection limit.
+_MARKS = 46
 
 
 def trajectories(result: TrialResult) -> Figure | Gap:
@@ -108,16 +110,16 @@ def _band(panel: Panel, arm: str, axis: TimeAxis, floor: float) -> list[Row]:
 
 
 def _undetected(panel: Panel, arm: str, rows: NDArray[np.intp], axis: TimeAxis, limit: float) -> list[Row]:
-    """For each time with samples that found no transcript: how many, of how many."""
+    """Samples that found no transcript, of how many: gathered over neighbouring times where there are many."""
     taken = np.isfinite(panel.measured[rows])
     missed = taken & ~panel.detected[rows]
     told: list[Row] = []
-    for when in thin(panel.times.size, _TIMES // 2):
-        if missed[:, when].any():
-            none, samples = int(missed[:, when].sum()), int(taken[:, when].sum())
-            share = clean(100 * none / samples)
-            told.append({"arm": arm, "time": axis.at(panel.times[when]), "percent": clean(limit),
-                         "undetected": none, "samples": samples, "share": share})  # fmt: skip
+    for whens in np.array_split(np.arange(panel.times.size), min(panel.times.size, _MARKS)):
+        none, samples = int(missed[:, whens].sum()), int(taken[:, whens].sum())
+        if none:
+            middle = axis.at(float(panel.times[whens].mean()))
+            told.append({"arm": arm, "time": middle, "percent": clean(limit), "undetected": none,
+                         "samples": samples, "share": clean(100 * none / samples)})  # fmt: skip
     return told
 
 
