@@ -17,6 +17,7 @@ from offtarget.models.expression import Expression, symbols
 from offtarget.models.model import Parameter
 from offtarget.models.sbml_math import parse_expression
 from offtarget.pharmacology.formula import evaluate
+from offtarget.pharmacology.observed import Observed, read_observed
 from offtarget.pharmacology.profile import Kinetics, steady_state_concentration
 from offtarget.pharmacology.targets import TargetProfile, load_targets
 from offtarget.randomness import Stream, stream
@@ -75,6 +76,7 @@ class Drug:
         free_fraction: of drug in plasma that is not bound to protein, and how it varies between patients.
         residual: relative error of one measured concentration (assay, sampling time, occasion); for reports only.
         reference: covariates of the typical patient.
+        observed: published troughs to hold simulated ones against.
     """
 
     id: str
@@ -91,6 +93,7 @@ class Drug:
     residual: Quantity
     reference: Mapping[str, Quantity]
     targets: TargetProfile
+    observed: tuple[Observed, ...] = ()
     notes: tuple[str, ...] = ()
 
     def sample(self, cohort: Cohort, seed: int) -> Cohort:
@@ -172,7 +175,8 @@ def load_drug(name: str) -> Drug:
         volume=_disposition(table, "volume", "L"), correlation=table.quantity("correlation", of=""),
         absorption=_positive(table, "absorption", "1/day"), free_fraction=table.distribution("free_fraction", of=""),
         residual=table.quantity("residual", of=""), reference=_reference(table),
-        targets=load_targets(table.text("targets")), notes=table.texts("notes", default=()),
+        targets=load_targets(table.text("targets")), observed=read_observed(table),
+        notes=table.texts("notes", default=()),
     )  # fmt: skip
     table.done()
     _check(drug, path.name)

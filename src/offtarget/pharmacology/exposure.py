@@ -67,7 +67,7 @@ def conversions() -> tuple[Parameter, ...]:
 
 
 def averaged(drug: Drug) -> Exposure:
-    """The averaged exposure of a drug: Gauss-Legendre nodes in one interval times the last two doses taken or not."""
+    """The averaged exposure of a drug: nodes in one interval times the last two doses taken or not."""
     d = drug.id
     at, weights = nodes()
     rules = [*_common(drug), *_geometric(d)]

@@ -32,8 +32,10 @@ __all__ = [
 #: their difference. At a millionth the profile changes by less than a millionth.
 APART = 1e-6
 
-#: Gauss-Legendre nodes in one interval.
-NODES = 8
+#: Nodes in one interval. With 14 no patient's mean occupancy is off by more than 1e-4 at intervals up to a day.
+NODES = 14
+#: How strongly nodes crowd after the dose, where absorption bends the profile.
+_CROWD = 3.0
 
 #: Whether the last dose, and the one before it, were taken.
 PATTERNS = ((1, 1), (1, 0), (0, 1), (0, 0))
@@ -57,13 +59,23 @@ class Kinetics:
 
 
 def nodes(count: int = NODES) -> tuple[Array, Array]:
-    """Gauss-Legendre nodes and weights on the unit interval, each of shape (count,).
+    """Nodes and weights that average over the unit interval, to 15 digits, each of shape (count,).
+
+    Gauss-Legendre in u, where the fraction of the interval is (exp(3 u) - 1) / (exp(3) - 1): nodes crowd where the
+    profile rises.
 
     Args:
         count: how many.
     """
     at, weight = np.polynomial.legendre.leggauss(count)
-    return (at + 1) / 2, weight / 2
+    u, scale = (at + 1) / 2, np.expm1(_CROWD)
+    where, share = np.expm1(_CROWD * u) / scale, weight / 2 * _CROWD * np.exp(_CROWD * u) / scale
+    return _rounded(where), _rounded(share)
+
+
+def _rounded(values: Array) -> Array:
+    """To 15 digits: what an SBML file keeps of a number."""
+    return np.array([float(f"{value:.15g}") for value in values])
 
 
 def steady_state_concentration(
