@@ -33,11 +33,12 @@ class Visits:
 
     def days(self, horizon: float) -> NDArray[np.float64]:
         """The days of all visits after day 0 and up to ``horizon``, ascending."""
-        start, days = 0.0, [np.zeros(0)]
+        start = 0.0
+        days: list[NDArray[np.float64]] = [np.zeros(0)]
         for interval, until in self.phases:
             end = min(until, horizon)
             count = int(np.floor((end - start) / interval + _SAME))
-            days.append(start + interval * np.arange(1, count + 1))
+            days.append(np.asarray(start + interval * np.arange(1, count + 1), np.float64))
             start = until
             if until >= horizon:
                 break

@@ -1,0 +1,73 @@
+"""Endpoints as clocks: started by an origin, stopped by an event, read at the end as Outcomes.
+
+A clock sees what the clinic sees. Patients whose simulation failed are censored at their last visit; in "at visit"
+endpoints a patient without a sample near the visit counts as one who did not respond.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offtarget.trials.history import History, Mask
+from offtarget.trials.result import Outcome
+from offtarget.trials.trial import START, Arm, Endpoint
+from offtarget.units import DAYS_PER_MONTH
+
+__all__ = ["Clock"]
+
+#: A sample this much older than the visit it should stand for no longer does, day: half of a three-monthly interval.
+_STALE = 1.5 * DAYS_PER_MONTH
+
+
+class Clock:
+    """One endpoint in one arm, for n patients. Mutable: it is read visit by visit.
+
+    Attributes:
+        origin: day the clock started, NaN where it has not, shape (n,).
+        event: day of the event, NaN where there is none, shape (n,).
+        seen: day of the last sample since the origin, shape (n,).
+    """
+
+    def __init__(self, endpoint: Endpoint, arm: Arm, patients: int) -> None:
+        self.endpoint = endpoint
+        self.arm = arm
+        self.origin = np.full(patients, 0.0 if endpoint.origin == START else np.nan)
+        self.event = np.full(patients, np.nan)
+        self.seen = self.origin.copy()
+        self._state = np.zeros((patients, len(endpoint.report_at)), bool)
+
+    def start(self, then: str, rows: Mask, day: NDArray[np.float64]) -> None:
+        """A rule that does ``then`` fired for ``rows`` on ``day``; the first such firing starts the clock."""
+        if then == self.endpoint.origin:
+            fresh = rows & np.isnan(self.origin)
+            self.origin = np.where(fresh, day, self.origin)
+            self.seen = np.where(fresh, day, self.seen)
+
+    def look(self, history: History, rows: Mask) -> None:
+        """Read the clock at a visit of ``rows``; samples on the day of the origin belong to what came before."""
+        with np.errstate(invalid="ignore"):
+            running = rows & history.fresh & (history.now > self.origin)
+        holds = running & self.endpoint.condition.holds(history)
+        self.event = np.where(holds & np.isnan(self.event), history.now, self.event)
+        self.seen = np.where(running, history.now, self.seen)
+        if self.endpoint.measure == "at visit":
+            for column, month in enumerate(self.endpoint.report_at):
+                due = self.origin + month * DAYS_PER_MONTH
+                near = running & (np.abs(history.now - due) <= _STALE) & (history.now <= due + 1.0)
+                self._state[:, column] = np.where(near, holds, self._state[:, column])
+
+    def outcomes(self, patients: NDArray[np.uint64]) -> tuple[Outcome, ...]:
+        """What happened to the patients whose clock started: one Outcome, or one a reported visit."""
+        counted = ~np.isnan(self.origin)
+        who, origin = patients[counted], self.origin[counted]
+        weight = np.ones(who.shape)
+        if self.endpoint.measure == "at visit":
+            return tuple(
+                Outcome(self.arm.name, self.endpoint.name, who, origin, np.full(who.shape, month * DAYS_PER_MONTH),
+                        self._state[counted, column], weight)
+                for column, month in enumerate(self.endpoint.report_at)
+            )  # fmt: skip
+        happened = ~np.isnan(self.event[counted])
+        time = np.where(happened, self.event[counted], self.seen[counted]) - origin
+        return (Outcome(self.arm.name, self.endpoint.name, who, origin, time, happened, weight),)

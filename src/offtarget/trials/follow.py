@@ -1,0 +1,176 @@
+"""Follow the patients of one arm visit by visit: integrate, measure, decide, and note what the endpoints need.
+
+Patients are independent, so each round takes every patient to that patient's own next stop: a visit, or a day on which
+a trajectory is recorded. Nothing a rule decides can reach back in time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offtarget.arrays.cohort import Cohort
+from offtarget.arrays.schedule import Events, Schedule
+from offtarget.arrays.trajectories import Status
+from offtarget.engine.ensemble import advance, begin
+from offtarget.engine.kernel import Kernel
+from offtarget.trials.agenda import Agenda
+from offtarget.trials.assay import Sample
+from offtarget.trials.endpoint import Clock
+from offtarget.trials.extinction import extinctions
+from offtarget.trials.history import History, Mask
+from offtarget.trials.result import Outcome
+from offtarget.trials.setup import MEASURED, Setup
+from offtarget.trials.treatment import Treatment
+from offtarget.trials.trial import Arm
+
+__all__ = ["Followed", "follow"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Followed:
+    """What one arm left behind for some patients.
+
+    Attributes:
+        values: outputs on the recorded days, shape (n, days, outputs).
+        measured, detected: assay results at the visits nearest to the recorded days, shape (n, days).
+        status: shape (n,).
+        fired: rule in words -> how many patients it fired for.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    values: NDArray[np.float64]
+    measured: NDArray[np.float64]
+    detected: NDArray[np.bool_]
+    status: NDArray[np.int8]
+    fired: Mapping[str, int]
+
+
+def follow(
+    setup: Setup,
+    arm: Arm,
+    kernel: Kernel,
+    cohort: Cohort,
+    *,
+    seed: int,
+    days: NDArray[np.float64],
+    threads: int | None,
+) -> Followed:
+    """Treat and observe every patient of the cohort in one arm, to the horizon.
+
+    Args:
+        setup: the trial, set up.
+        arm: one of its arms.
+        kernel: the compiled treated model.
+        cohort: patients with every parameter the model and the drugs need.
+        seed: the run's seed; a patient has the same luck in every arm.
+        days: days on which outputs are recorded, ascending, starting with 0.
+        threads: worker threads; None lets the engine choose.
+    """
+    ward = _Ward(setup, arm, kernel, cohort, seed, days)
+    course = begin(kernel, cohort)
+    now = np.zeros(cohort.size)
+    while (stop := ward.next_stop()) is not None:
+        schedule = ward.schedule(now, stop)
+        outputs = advance(kernel, course, schedule, stop, threads=threads)
+        ward.seen(stop, outputs, np.asarray(course.status))
+        now = stop
+    return ward.discharge(np.asarray(course.status))
+
+
+class _Ward:
+    """The work arrays of one arm: who is due when, what is known, what is recorded."""
+
+    def __init__(
+        self, setup: Setup, arm: Arm, kernel: Kernel, cohort: Cohort, seed: int, days: NDArray[np.float64]
+    ) -> None:
+        trial, n = setup.trial, cohort.size
+        self.arm, self.trial, self.seed, self.days, self.cohort = arm, trial, seed, days, cohort
+        self.kernel, self.clones = kernel, setup.model.clones
+        self.gone: list[Events] = []
+        self.agenda = Agenda(trial, arm, n)
+        self.treatment = Treatment(trial, arm, cohort, seed)
+        self.history = History(n, trial.drugs, trial.assay)
+        self.clocks = [Clock(endpoint, arm, n) for endpoint in trial.endpoints]
+        self.fired = np.zeros((len(arm.rules), n), np.int64)
+        self.column = kernel.outputs.index(MEASURED)
+        self.values = np.full((n, days.size, len(kernel.outputs)), np.nan)
+        self.measured = np.full((n, days.size), np.nan)
+        self.detected = np.zeros((n, days.size), bool)
+        self.recorded = np.zeros(n, np.int64)
+        self.last = np.zeros(n)
+
+    def schedule(self, now: NDArray[np.float64], until: NDArray[np.float64]) -> Schedule:
+        """What happens to each patient between two stops: doses, and clones found gone at the last one."""
+        parts = [*self.gone, *self.treatment.events(now, until)]
+        self.gone = []
+        return Schedule.joined(self.cohort.size, parts)
+
+    def next_stop(self) -> NDArray[np.float64] | None:
+        """The day to which each patient goes next; None when nobody has anywhere to go."""
+        record = np.append(self.days, np.inf)[self.recorded]
+        stop = np.minimum(self.agenda.due, record)
+        if not np.isfinite(stop).any():
+            return None
+        return np.where(np.isfinite(stop), stop, self.last)
+
+    def seen(self, day: NDArray[np.float64], outputs: NDArray[np.float64], status: NDArray[np.int8]) -> None:
+        """Everyone has reached ``day``: record, and hold the visits that are due."""
+        alive = status == Status.FINISHED
+        recording = np.append(self.days, np.inf)[self.recorded] == day
+        who = np.flatnonzero(recording)
+        self.values[who, self.recorded[who]] = outputs[who]
+        self.recorded[who] += 1
+        self.recorded[~alive] = self.days.size
+        self.agenda.drop(~alive)
+        visiting = alive & (self.agenda.due == day)
+        self.last = day
+        if visiting.any():
+            self._visit(visiting, day, outputs[:, self.column])
+            self.gone = extinctions(self.kernel, self.clones, outputs, visiting, day)
+
+    def _visit(self, rows: Mask, day: NDArray[np.float64], truth: NDArray[np.float64]) -> None:
+        sample = self._measure(rows, day, truth)
+        self.treatment.enter(self.history, rows, day)
+        self.history.record(rows, day, sample)
+        for clock in self.clocks:
+            clock.look(self.history, rows)
+        self.agenda.turn(rows)
+        self._decide(rows & self.history.fresh, day)
+
+    def _measure(self, rows: Mask, day: NDArray[np.float64], truth: NDArray[np.float64]) -> Sample:
+        sample = self.trial.assay.measure(
+            np.where(rows, truth, 0.0), self.cohort.patients, day=day, seed=self.seed
+        )
+        nearest = np.clip(np.searchsorted(self.days, day - 15.0), 0, self.days.size - 1)
+        who = np.flatnonzero(rows & sample.taken)
+        self.measured[who, nearest[who]] = sample.measured[who]
+        self.detected[who, nearest[who]] = sample.detected[who]
+        return sample
+
+    def _decide(self, rows: Mask, day: NDArray[np.float64]) -> None:
+        """Apply the rules in their order. A rule fires only where it changes what the patient is given."""
+        for number, rule in enumerate(self.arm.rules):
+            able = rows & (self.fired[number] < rule.times)
+            firing = able & rule.condition.holds(self.history) & self.treatment.would_change(number)
+            if not firing.any():
+                continue
+            self.fired[number] += firing
+            self.treatment.change(number, firing, day)
+            if rule.visits is not None:
+                self.agenda.rebook(number, firing, day)
+                self.agenda.turn(firing)
+            for clock in self.clocks:
+                clock.start(rule.then, firing, day)
+
+    def discharge(self, status: NDArray[np.int8]) -> Followed:
+        """The arm is over: what it leaves behind."""
+        outcomes = tuple(outcome for clock in self.clocks for outcome in clock.outcomes(self.cohort.patients))
+        fired: Counter[str] = Counter()
+        for rule, times in zip(self.arm.rules, self.fired, strict=True):
+            fired[f"{rule.when}: {rule.then}"] += int(np.count_nonzero(times))
+        return Followed(outcomes, self.values, self.measured, self.detected, status.copy(), dict(fired))

@@ -1,0 +1,102 @@
+"""What went into a trial, for its report: every parameter with its evidence, and exposures beside published ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offtarget.arrays.cohort import Cohort
+from offtarget.catalog import find
+from offtarget.distributions import Distribution
+from offtarget.evidence import digest
+from offtarget.models.model import Parameter
+from offtarget.pharmacology.drug import pharmacokinetic_troughs
+from offtarget.trials.result import ExposureRow, ParameterRow
+from offtarget.trials.setup import Setup
+
+__all__ = ["exposure_rows", "input_digests", "parameter_rows", "troughs"]
+
+
+def parameter_rows(setup: Setup) -> tuple[ParameterRow, ...]:
+    """Every number behind the trial, once: the population's distributions first, then what the model keeps fixed."""
+    return tuple(_rows(setup))
+
+
+def _rows(setup: Setup) -> Iterator[ParameterRow]:
+    sampled = {one.name for one in setup.population.variables}
+    for one in setup.population.variables:
+        group = "covariates" if one.covariate else "population"
+        said = _said(one.distribution)
+        yield ParameterRow(
+            one.name, group, said, one.distribution.unit, one.meaning, one.distribution.evidence
+        )
+    untreated = {one.id for one in setup.untreated.parameters}
+    for parameter in setup.untreated.parameters:
+        if parameter.id not in sampled:
+            yield _fixed(parameter, "model")
+    for parameter in setup.model.parameters:
+        if parameter.id not in untreated:
+            yield _fixed(parameter, "pharmacology")
+    for assay in ("copies", "copies_log_sd", "error_log10_sd", "missed"):
+        quantity = getattr(setup.trial.assay, assay)
+        name = f"assay {assay.replace('_', ' ')}"
+        yield ParameterRow(name, "assay", f"{quantity.value:g}", quantity.unit, "", quantity.evidence)
+
+
+def _fixed(one: Parameter, group: str) -> ParameterRow:
+    return ParameterRow(one.id, group, f"{one.value:.4g}", one.unit, one.name, one.evidence)
+
+
+def _said(one: Distribution) -> str:
+    if one.shape == "constant":
+        return f"{one.arguments['value']:.4g}"
+    arguments = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in one.arguments.items())
+    return f"{one.shape.replace('_', ' ')}: {arguments}"
+
+
+def troughs(setup: Setup, cohort: Cohort, seed: int) -> dict[str, NDArray[np.float64]]:
+    """Measured troughs of each drug at steady state under the first arm that gives it, ng/mL, shape (patients,).
+
+    Args:
+        setup: the trial, set up.
+        cohort: patients with their kinetics.
+        seed: the run's seed.
+    """
+    found = {}
+    for drug in setup.drugs:
+        regimens = [arm.regimens[drug.id] for arm in setup.trial.arms if drug.id in arm.regimens]
+        phases = [phase for regimen in regimens for phase in regimen.phases(drug.id) if phase.dose > 0]
+        if phases:
+            dose, interval = phases[0].dose, phases[0].interval
+            found[drug.id] = pharmacokinetic_troughs(drug, cohort, dose=dose, interval=interval, seed=seed)
+    return found
+
+
+def exposure_rows(setup: Setup, cohort: Cohort, seed: int) -> tuple[ExposureRow, ...]:
+    """Simulated troughs beside every published one of the trial's drugs, at the published regimens."""
+    found = []
+    for drug in setup.drugs:
+        for one in drug.observed:
+            values = pharmacokinetic_troughs(drug, cohort, dose=one.dose, interval=one.interval, seed=seed)
+            simulated = {"mean": values.mean(), "SD": values.std(), "median": np.median(values)}[
+                one.statistic
+            ]
+            found.append(
+                ExposureRow(drug.id, one.regimen, one.statistic, float(simulated), one.value, one.evidence)
+            )
+    return tuple(found)
+
+
+def input_digests(setup: Setup) -> dict[str, str]:
+    """What went in, by name: a digest of each file, so that a replay can say what changed."""
+    trial = setup.trial
+    files = {
+        f"model {trial.model}": find("models", trial.model),
+        f"population {trial.population}": find("populations", trial.population),
+    }
+    files |= {f"drug {drug.id}": find("drugs", drug.id) for drug in setup.drugs}
+    files |= {f"mechanism {one.id}": find("mechanisms", one.id) for one in setup.mechanisms}
+    found = {name: digest(path.read_bytes())[:16] for name, path in files.items()}
+    return {**found, "equations": setup.model.digest()[:16]}

@@ -1,0 +1,85 @@
+"""What each patient is on: which regimen of each drug, since when; and the events that reach the engine from it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offtarget.arrays.cohort import Cohort
+from offtarget.arrays.schedule import Events
+from offtarget.pharmacology.regimen import Regimen, dosing_events
+from offtarget.trials.history import History, Mask
+from offtarget.trials.trial import Arm, Trial
+
+__all__ = ["Treatment"]
+
+_NOTHING = -1
+
+
+class _Course:
+    """One drug: the regimens an arm may give of it, and each patient's place in them. Mutable."""
+
+    def __init__(self, first: Regimen | None, patients: int) -> None:
+        self.regimens = [] if first is None else [first]
+        self.which = np.full(patients, _NOTHING if first is None else 0)
+        self.start = np.zeros(patients)
+        self.changed = np.ones(patients, bool)  # not yet told to the engine
+
+    def number(self, regimen: Regimen | None) -> int:
+        """The number of a regimen, new or known."""
+        if regimen is None:
+            return _NOTHING
+        if regimen not in self.regimens:
+            self.regimens.append(regimen)
+        return self.regimens.index(regimen)
+
+    def taking(self, drug: str, day: NDArray[np.float64]) -> Mask:
+        """Who is to take the drug on a day, by the phase of their regimen, shape (n,)."""
+        taking = np.zeros(day.shape, bool)
+        for number, regimen in enumerate(self.regimens):
+            mine = self.which == number
+            taking[mine] = regimen.dose(drug, np.maximum(day - self.start, 0.0)[mine]) > 0
+        return taking
+
+
+class Treatment:
+    """The treatment of n patients in one arm. Mutable: rules change it, visits read it."""
+
+    def __init__(self, trial: Trial, arm: Arm, cohort: Cohort, seed: int) -> None:
+        self._arm, self._cohort, self._seed, self._exposure = arm, cohort, seed, trial.exposure
+        self._courses = {drug: _Course(arm.regimens.get(drug), cohort.size) for drug in trial.drugs}
+        self._seen = np.zeros(cohort.size)
+
+    def events(self, now: NDArray[np.float64], until: NDArray[np.float64]) -> list[Events]:
+        """Dosing events of every patient from ``now`` up to, not including, ``until`` (days, shape (n,))."""
+        parts: list[Events] = []
+        for drug, course in self._courses.items():
+            parts += dosing_events(
+                drug, tuple(course.regimens), course.which, course.start, now, until, fresh=course.changed,
+                cohort=self._cohort, exposure=self._exposure, seed=self._seed,
+            )  # fmt: skip
+            course.changed = course.changed & (until <= now)
+        return parts
+
+    def enter(self, history: History, rows: Mask, day: NDArray[np.float64]) -> None:
+        """Write into the history how long ``rows`` have been on each drug since their last visit."""
+        elapsed = day - self._seen
+        for drug, course in self._courses.items():
+            history.dose(drug, course.taking(drug, self._seen), rows, day, elapsed)
+        self._seen = np.where(rows, day, self._seen)
+
+    def would_change(self, rule: int) -> Mask:
+        """Where firing a rule of the arm would give a patient something else than now, shape (n,)."""
+        differs = np.zeros(self._cohort.size, bool)
+        for drug, regimen in self._arm.rules[rule].regimens.items():
+            course = self._courses[drug]
+            differs |= course.which != course.number(regimen)
+        return differs
+
+    def change(self, rule: int, rows: Mask, day: NDArray[np.float64]) -> None:
+        """Fire a rule of the arm for ``rows``: their new regimens start on ``day``."""
+        for drug, regimen in self._arm.rules[rule].regimens.items():
+            course = self._courses[drug]
+            course.which[rows] = course.number(regimen)
+            course.start[rows] = day[rows]
+            course.changed |= rows
