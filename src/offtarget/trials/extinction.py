@@ -1,8 +1,8 @@
 """When a clone that flows is gone: the deterministic model's stand-in for the last cell's death.
 
 A flow never reaches zero: a clone of 1e-12 cells would grow back, years later, from a number without meaning. A
-clone whose cells, proliferating and quiescent together, are expected to number less than a thousandth is set to none. By
-Markov's inequality the chance that such a clone still has a cell is below one in a thousand. Between a thousandth and
+clone whose cells, proliferating and quiescent together, are expected to number less than a thousandth is set to none.
+By Markov's inequality the chance that such a clone still has a cell is below one in a thousand. From a thousandth to
 a few hundred cells chance decides in truth, and the flow does not know it: that is the stochastic engine's business.
 """
 
