@@ -15,19 +15,23 @@ from numpy.typing import NDArray
 
 from offtarget.arrays.cohort import Cohort
 from offtarget.catalog import find
-from offtarget.distributions import Distribution, correlate
+from offtarget.distributions import SHAPES, Distribution, correlate
 from offtarget.errors import InputError, nearest, sentence
 from offtarget.evidence import Evidence
 from offtarget.models.sbml import load_model
 from offtarget.randomness import stream
 from offtarget.records import Table, read_csv, read_toml
-from offtarget.units import convert, same_dimension
+from offtarget.units import convert, parse, same_dimension
 
-__all__ = ["Eligibility", "Population", "load_patients", "load_population"]
+__all__ = ["Correlation", "Eligibility", "Population", "Variable", "load_patients", "load_population"]
 
 #: Units in which parameters are held, by dimension: the first that fits.
 _HOUSE = ("1/day", "day", "cell", "cell/day", "1/(cell*day)", "nM", "mg", "L", "L/day", "g/L", "")
+#: What clinical covariates are measured in: another dimension is a mistake.
+_CUSTOMARY: Mapping[str, str] = {"age": "year", "weight": "kg", "male": "", "adherence": ""}
 _TRIES = 1000
+#: Patients are numbered below this: a patient's address in every random stream has 32 bits.
+_MOST_PATIENTS = 2**32
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +64,29 @@ _RELATIONS: Mapping[str, Callable[..., NDArray[np.bool_]]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Correlation:
+    """How two variables go together: the correlation of the normal scores behind them."""
+
+    one: str
+    other: str
+    value: float
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
 class Population:
     """Who may enrol.
 
     Attributes:
         variables: covariates first, then parameters, in the file's order.
-        correlations: (one, other, coefficient) on the normal scale.
+        correlations: pairs of variables, in the file's order.
         eligibility: bounds that all must hold; a patient who misses one is drawn again.
     """
 
     id: str
     title: str
     variables: tuple[Variable, ...]
-    correlations: tuple[tuple[str, str, float], ...]
+    correlations: tuple[Correlation, ...]
     eligibility: tuple[Eligibility, ...]
     evidence: Evidence | None = None
 
@@ -88,13 +102,20 @@ class Population:
             A Cohort with a column for every variable, in house units.
 
         Raises:
-            InputError: eligibility that practically nobody meets.
+            InputError: a number of patients that cannot be, or eligibility that practically nobody meets.
 
         Example:
             >>> people = load_population("cml_newly_diagnosed")
             >>> bool((people.sample(10, 7).column("age") == people.sample(99, 7).column("age")[:10]).all())
             True
         """
+        for name, value in (("patients", n), ("seed", seed), ("first patient", first)):
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
+                raise InputError(sentence(name, expected="a whole number, zero or more", got=value))
+        if first + n > _MOST_PATIENTS:
+            raise InputError(
+                sentence("patients", expected=f"numbers below {_MOST_PATIENTS}", got=first + n - 1)
+            )
         patients = np.arange(first, first + n, dtype=np.uint64)
         columns = self._draw(patients, seed, 0)
         again = ~self._eligible(columns)
@@ -117,9 +138,13 @@ class Population:
             for one in self.variables
         }
         for block in self._blocks():
-            normals = np.stack([_normal(uniforms[name]) for name in block], axis=1)
-            correlated = correlate(normals, self._matrix(block))
-            uniforms |= {name: _uniform(correlated[:, column]) for column, name in enumerate(block)}
+            mixed = _mixed([uniforms[name] for name in block], self._matrix(block))
+            uniforms |= dict(zip(block, mixed.T, strict=True))
+        for one in self.variables:
+            if (
+                one.distribution.shape == "bernoulli"
+            ):  # yes for the high ones, so that correlations keep their sign
+                uniforms[one.name] = 1 - uniforms[one.name]
         return {one.name: one.distribution.quantile(uniforms[one.name]) for one in self.variables}
 
     def _eligible(self, columns: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
@@ -132,31 +157,27 @@ class Population:
     def _blocks(self) -> tuple[tuple[str, ...], ...]:
         """Variables that hang together through correlations, each block sorted by name."""
         blocks: list[set[str]] = []
-        for one, other, _ in self.correlations:
-            touching = [block for block in blocks if one in block or other in block]
-            merged = {one, other}.union(*touching)
+        for tie in self.correlations:
+            touching = [block for block in blocks if tie.one in block or tie.other in block]
+            merged = {tie.one, tie.other}.union(*touching)
             blocks = [block for block in blocks if block not in touching] + [merged]
         return tuple(tuple(sorted(block)) for block in blocks)
 
     def _matrix(self, block: tuple[str, ...]) -> NDArray[np.float64]:
         matrix = np.eye(len(block))
-        for one, other, value in self.correlations:
-            if one in block:
-                i, j = block.index(one), block.index(other)
-                matrix[i, j] = matrix[j, i] = value
+        for tie in self.correlations:
+            if tie.one in block:
+                i, j = block.index(tie.one), block.index(tie.other)
+                matrix[i, j] = matrix[j, i] = tie.value
         return matrix
 
 
-def _normal(u: NDArray[np.float64]) -> NDArray[np.float64]:
-    from scipy.special import ndtri
+def _mixed(uniforms: list[NDArray[np.float64]], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Correlated uniforms from independent ones: a Gaussian copula, shape (n, block)."""
+    from scipy.special import ndtr, ndtri
 
-    return np.asarray(ndtri(u))
-
-
-def _uniform(z: NDArray[np.float64]) -> NDArray[np.float64]:
-    from scipy.special import ndtr
-
-    return np.asarray(np.clip(ndtr(z), 2.0**-53, 1 - 2.0**-53))
+    mixed = ndtr(correlate(ndtri(np.stack(uniforms, axis=1)), matrix))
+    return np.asarray(np.clip(mixed, 2.0**-53, 1 - 2.0**-53))
 
 
 def load_population(name: str) -> Population:
@@ -171,22 +192,24 @@ def load_population(name: str) -> Population:
     path = find("populations", name)
     table = read_toml(path)
     variables = (*_variables(table, "covariates", True), *_variables(table, "parameters", False))
+    title, bounds = table.text("title"), table.texts("eligibility", default=())
+    ties = table.tables("correlation")
+    table.done()
     if not variables:
-        raise InputError(
-            sentence(table.at("parameters"), expected="at least one covariate or parameter", got="none")
-        )
+        raise InputError(sentence(table.at("parameters"), expected="at least one", got="none"))
     names = [one.name for one in variables]
     twice = next((one for one in names if names.count(one) > 1), None)
     if twice is not None:
         raise InputError(sentence(table.where, expected="each name once", got=twice))
-    bounds = table.texts("eligibility", default=())
     population = Population(
-        id=path.stem, title=table.text("title"), variables=variables, correlations=_correlations(table, names),
+        id=path.stem, title=title, variables=variables, correlations=_correlations(ties, variables),
         eligibility=tuple(_eligibility(text, table.at("eligibility"), variables) for text in bounds),
     )  # fmt: skip
-    table.done()
     for block in population._blocks():
-        correlate(np.zeros((1, len(block))), population._matrix(block))
+        try:
+            correlate(np.zeros((1, len(block))), population._matrix(block))
+        except InputError as problem:
+            raise InputError(f"{table.at('correlation')} of {', '.join(block)}: {problem}") from None
     return population
 
 
@@ -201,52 +224,56 @@ def _variables(table: Table, key: str, covariate: bool) -> tuple[Variable, ...]:
         rest = Table(
             {name: {key: value for key, value in entry.data.items() if key != "meaning"}}, inner.where
         )
-        distribution = rest.distribution(name)
+        _has_unit(entry)
+        distribution = rest.distribution(name, of=_CUSTOMARY.get(name) if covariate else None)
         if not covariate:  # a covariate keeps its own unit: years of age and kilograms of body are no doses
             distribution = distribution.to(_house(distribution.unit))
         found.append(Variable(name, meaning, distribution, covariate))
     return tuple(found)
 
 
+def _has_unit(entry: Table) -> None:
+    """Refuse a bare number: a shape on a scale says its unit, if only "" for a plain number."""
+    shape = entry.data.get("distribution", "constant")
+    if isinstance(shape, str) and SHAPES.get(shape, ((), ()))[0] and not entry.has("unit"):
+        then = 'Add unit = "..."; a plain number has unit = "".'
+        raise InputError(sentence(entry.at("unit"), expected="a unit", got="nothing", then=then))
+
+
 def _house(unit: str) -> str:
     return next((house for house in _HOUSE if same_dimension(house, unit)), unit)
 
 
-def _correlations(table: Table, names: list[str]) -> tuple[tuple[str, str, float], ...]:
-    found = []
-    for entry in table.tables("correlation"):
-        pair = entry.texts("between")
+def _correlations(ties: tuple[Table, ...], variables: tuple[Variable, ...]) -> tuple[Correlation, ...]:
+    known = {one.name: one.distribution.shape for one in variables}
+    found: list[Correlation] = []
+    for entry in ties:
+        pair, where = entry.texts("between"), entry.at("between")
         if len(pair) != 2 or pair[0] == pair[1]:
-            raise InputError(
-                sentence(entry.at("between"), expected="two different names", got=str(list(pair)))
-            )
+            raise InputError(sentence(where, expected="two different names", got=str(list(pair))))
         for name in pair:
-            if name not in names:
-                raise InputError(
-                    f'{entry.at("between")}: "{name}" is not here. {nearest(name, names, kind="name")}'
-                )
-        found.append((pair[0], pair[1], entry.number("value", low=-0.999, high=0.999)))
-        entry.evidence()
+            if name not in known:
+                raise InputError(f'{where}: "{name}" is not here. {nearest(name, known, kind="name")}')
+            if known[name] == "constant":
+                raise InputError(sentence(where, expected="names that vary", got=name))
+        if any({one.one, one.other} == set(pair) for one in found):
+            raise InputError(sentence(where, expected="each pair once", got=str(list(pair))))
+        value = entry.number("value", low=-0.999, high=0.999)
+        found.append(Correlation(pair[0], pair[1], value, entry.evidence()))
         entry.done()
     return tuple(found)
 
 
 def _eligibility(text: str, where: str, variables: tuple[Variable, ...]) -> Eligibility:
-    match = re.fullmatch(r"\s*(\w+)\s*(>=|<=|>|<)\s*([-+0-9.eE]+)\s*(.*?)\s*", text)
-    expected = 'a bound such as "age >= 18 year"'
+    match = re.fullmatch(r"\s*(\w+)\s*(>=|<=|>|<)\s*(.+)", text)
     if match is None:
-        raise InputError(sentence(where, expected=expected, got=text))
-    name, relation, number, unit = match.groups()
+        raise InputError(sentence(where, expected='a bound such as "age >= 18 year"', got=text))
+    name, relation, limit = match.groups()
     found = {one.name: one.distribution.unit for one in variables}
     if name not in found:
         raise InputError(f'{where}: "{name}" is not here. {nearest(name, found, kind="name")}')
-    try:
-        bound = convert(float(number), unit, found[name])
-    except ValueError:
-        raise InputError(sentence(where, expected=expected, got=text)) from None
-    except InputError as problem:
-        raise InputError(f"{where}: {problem}") from None
-    return Eligibility(name, relation, bound, text)
+    value, unit = parse(limit, where=where, of=found[name], example=f"18 {found[name]}".strip())
+    return Eligibility(name, relation, convert(value, unit, found[name]), text)
 
 
 def load_patients(name: str) -> Cohort:
@@ -273,8 +300,7 @@ def load_patients(name: str) -> Cohort:
         try:
             columns[key] = np.array([float(row[key]) for row in rows])
         except ValueError:
-            raise InputError(
-                sentence(f"{path.name}: {key}", expected="a number in every row", got=rows[0][key])
-            ) from None
+            where = f"{path.name}: {key}"
+            raise InputError(sentence(where, expected="a number in every row", got=rows[0][key])) from None
     patients = np.array([int(row["patient"]) for row in rows], np.uint64)
     return Cohort(patients, columns, {key: units.get(key, "") for key in columns})

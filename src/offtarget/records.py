@@ -247,7 +247,7 @@ class Table:
     def _unit(self, of: str | None) -> str:
         unit = self.text("unit", default="" if of in (None, "", "dimensionless") else None, expected="a unit")
         try:
-            agrees = of is None or same_dimension(unit, of)
+            agrees = same_dimension(unit, unit if of is None else of)  # asked of itself, a unit must be known
         except InputError as problem:
             raise InputError(f"{self.at('unit')}: {problem}") from None
         if not agrees:
