@@ -107,7 +107,8 @@ def main() -> int:
             mean / drug.molar_mass.to("g/mol") * 1000 * cohort.column("fu_imatinib"), [5, 50, 95]
         )
         print(
-            f"free average at {daily} mg a day: {free[1]:.0f} nM (5th to 95th percentile {free[0]:.0f} to {free[2]:.0f})"
+            f"free average at {daily} mg a day: {free[1]:.0f} nM "
+            f"(5th to 95th percentile {free[0]:.0f} to {free[2]:.0f})"
         )
     print(f"worst miss of what was fitted: {100 * worst:.1f} %")
     return int(worst > 0.05)

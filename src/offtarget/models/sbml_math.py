@@ -160,7 +160,9 @@ def parse_expression(text: str, *, where: str) -> Expression:
     node = libsbml.parseL3Formula(text)
     if node is None:
         got = " ".join((libsbml.getLastParseL3Error() or "").split())
-        raise InputError(sentence(where, expected='a formula such as "a * b / (c + d)"', got=text, then=got))
+        raise InputError(
+            sentence(where, expected='a formula such as "a * b / (c + d)"', got=text, then=f"{got}.")
+        )
     return from_ast(node, functions={}, where=where)
 
 

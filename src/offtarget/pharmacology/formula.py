@@ -21,7 +21,9 @@ _FUNCTIONS: Mapping[str, Callable[..., Array]] = {
     "sqrt": np.sqrt, "abs": np.abs, "min": lambda *parts: reduce(np.minimum, parts),
     "max": lambda *parts: reduce(np.maximum, parts), "<": np.less, "<=": np.less_equal, ">": np.greater,
     ">=": np.greater_equal, "==": np.equal, "!=": np.not_equal,
-    "piecewise": lambda *parts: np.select(parts[1::2], parts[: len(parts) - 1 : 2], parts[-1]),
+    "piecewise": lambda *parts: np.select(
+        [np.asarray(part, bool) for part in parts[1::2]], parts[: len(parts) - 1 : 2], parts[-1]
+    ),
 }  # fmt: skip
 
 
@@ -53,4 +55,6 @@ def _call(call: Call, columns: Mapping[str, Array], where: str) -> Array:
     if call.operator not in _FUNCTIONS:
         raise UnsupportedError(f'{where}: covariate equations have no "{call.operator}".')
     parts = [evaluate(part, columns, where=where) for part in call.arguments]
+    if call.operator == "piecewise" and len(parts) % 2 == 0:
+        raise UnsupportedError(f"{where}: a piecewise in a covariate equation needs an otherwise.")
     return np.asarray(_FUNCTIONS[call.operator](*parts), np.float64)
