@@ -98,7 +98,7 @@ def test_with_every_dose_taken_both_forms_have_the_same_mean_effects(
 def test_with_doses_missed_both_forms_have_the_same_mean_effects(
     averaged: Model, dosed: Model, cohort: Cohort, maths: SimpleNamespace
 ) -> None:
-    """Monte Carlo over 20,000 doses, each patient 90 or 70 % adherent.
+    """Monte Carlo over 20,000 doses, patients 90, 70 and 40 % adherent.
 
     Batch means of 100 doses give the standard error. Five of them would be exceeded by chance once in 1.7 million
     comparisons. On top, 3e-3: earlier doses stand at their mean in the averaged form, and effects are not linear.
@@ -106,7 +106,7 @@ def test_with_doses_missed_both_forms_have_the_same_mean_effects(
     at, weight = nodes(30)
     count, batches = 20_000, 200
     luck = np.random.default_rng(5)
-    for row, adherence in ((0, 0.9), (1, 0.7), (2, 0.9)):
+    for row, adherence in ((0, 0.9), (1, 0.7), (2, 0.4)):
         ke = cohort.column("CL_imatinib")[row] / cohort.column("V_imatinib")[row]
         ka, volume = cohort.column("ka_imatinib")[row], cohort.column("V_imatinib")[row]
         taken = luck.random(count) < adherence
