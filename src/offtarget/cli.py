@@ -30,6 +30,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+#: Columns of a table that goes to a file or a pipe.
+_PIPED = 150
 _KINDS = ("drug", "mechanism", "model", "population", "target", "trial")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
@@ -206,7 +208,9 @@ def _summary(result: TrialResult) -> None:
     table = Table(*head, title=None, box=None, pad_edge=False)
     for row in body:
         table.add_row(*row)
-    console = Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
+    console = Console(
+        width=None if sys.stdout.isatty() else _PIPED, soft_wrap=not sys.stdout.isatty(), highlight=False
+    )
     console.print(table)
     for line in summary_lines(result):
         console.print(line, markup=False)

@@ -5,7 +5,7 @@ libSBML and Antimony live in this module and its ``sbml_`` siblings, and nowhere
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,8 @@ def read_model(text: str, *, where: str) -> Model:
         text: the document; SBML begins with ``<``.
         where: the file or place, for error sentences.
     """
+    if not text.strip():
+        raise InputError(sentence(where, expected="an Antimony or SBML model", got="nothing"))
     return read_sbml(text if text.lstrip().startswith("<") else _antimony_to_sbml(text, where), where=where)
 
 
@@ -93,11 +95,7 @@ def _rendered(text: str, clones: tuple[Mapping[str, str], ...], where: str) -> s
 
 def _annotated(model: Model, table: Table) -> Model:
     """The model with titles, outputs, meanings and evidence from the notes beside it."""
-    meanings = table.named_tables("names")
-    patterns = {key: inner for key, inner in meanings.items() if "{clone}" in key}
-    for key, inner in patterns.items():
-        meanings |= {key.replace("{clone}", clone): replace_clone(inner, clone) for clone in model.clones}
-        del meanings[key]
+    meanings = dict(_each(table.named_tables("names"), model))
     unknown = sorted(meanings.keys() - model.names())
     if unknown:
         raise InputError(sentence(table.at("names"), expected="names of the model", got=unknown[0]))
@@ -117,7 +115,20 @@ def _annotated(model: Model, table: Table) -> Model:
     return annotated
 
 
-def replace_clone(table: Table, clone: str) -> Table:
+def _each(meanings: Mapping[str, Table], model: Model) -> Iterator[tuple[str, Table]]:
+    """Notes by name; a key with ``{clone}`` in it is about every clone that has such a name, and some clone must."""
+    for key, inner in meanings.items():
+        names = (
+            {key.replace("{clone}", clone): clone for clone in model.clones}
+            if "{clone}" in key
+            else {key: ""}
+        )
+        known = {name: clone for name, clone in names.items() if name in model.names()}
+        for name, clone in (known or names).items():
+            yield name, _about(inner, clone)
+
+
+def _about(table: Table, clone: str) -> Table:
     """A table of notes about one clone, from the table about every clone."""
     data: dict[str, Any] = {
         key: value.replace("{clone}", clone) if isinstance(value, str) else value

@@ -9,7 +9,7 @@ from typing import Any
 import libsbml
 
 from offtarget.errors import InputError, UnsupportedError, sentence
-from offtarget.models.expression import Call, Expression, Number, Symbol, infix, substitute
+from offtarget.models.expression import Call, Expression, Number, Symbol, substitute
 
 __all__ = ["Functions", "from_ast", "parse_expression", "to_ast"]
 
@@ -167,10 +167,30 @@ def parse_expression(text: str, *, where: str) -> Expression:
 
 
 def to_ast(expression: Expression) -> Any:
-    """An Expression as a libSBML formula tree; the caller owns it."""
-    settings = libsbml.L3ParserSettings()
-    settings.setParseLog(libsbml.L3P_PARSE_LOG_AS_LOG10)
-    settings.setParseCollapseMinus(libsbml.L3P_EXPAND_UNARY_MINUS)
-    node = libsbml.parseL3FormulaWithSettings(infix(expression), settings)
-    assert node is not None, infix(expression)
+    """An Expression as a libSBML formula tree, node for node; the caller owns it."""
+    if isinstance(expression, Number):
+        node = libsbml.ASTNode(libsbml.AST_REAL)
+        if expression.value.is_integer() and abs(expression.value) < 2**31:
+            node.setValue(int(expression.value))
+        else:
+            node.setValue(expression.value)
+        return node
+    if isinstance(expression, Symbol):
+        node = libsbml.ASTNode(libsbml.AST_NAME_TIME if expression.name == "time" else libsbml.AST_NAME)
+        node.setName(expression.name)
+        return node
+    node = libsbml.ASTNode(_TYPES[expression.operator])
+    if expression.operator == "log10":
+        node.addChild(to_ast(Number(10.0)))
+    if expression.operator == "sqrt":
+        node.addChild(to_ast(Number(2.0)))
+    for part in expression.arguments:
+        node.addChild(to_ast(part))
     return node
+
+
+#: Operator -> libSBML's node type. Where several types say the same, the plain one.
+_TYPES = {word: kind for kind, word in reversed(_OPERATORS.items())} | {
+    "neg": libsbml.AST_MINUS, "-": libsbml.AST_MINUS, "^": libsbml.AST_POWER, "sqrt": libsbml.AST_FUNCTION_ROOT,
+    "log10": libsbml.AST_FUNCTION_LOG, "piecewise": libsbml.AST_FUNCTION_PIECEWISE,
+}  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from typing import Any
+from xml.parsers import expat
 
 import libsbml
 
@@ -22,6 +23,7 @@ from offtarget.models.sbml_units import unit_texts
 __all__ = ["read_sbml"]
 
 _LARGEST = 20_000_000
+_DEEPEST = 500
 _BELONGS = ("cell", "item")
 
 
@@ -48,11 +50,34 @@ def read_sbml(text: str, *, where: str) -> Model:
 
 
 def _refuse_hostile(text: str, where: str) -> None:
+    """Refuse what could harm before libSBML sees it: it resolves document types and recurses into nested elements."""
     if len(text) > _LARGEST:
         raise InputError(sentence(where, expected="a model below 20 MB", got=f"{len(text)} characters"))
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         then = "Remove the document type: SBML never needs one."
         raise InputError(sentence(where, expected="SBML without a document type", got="<!DOCTYPE", then=then))
+    depth = deepest = 0
+
+    def enter(*_: object) -> None:
+        nonlocal depth, deepest
+        depth += 1
+        deepest = max(deepest, depth)
+
+    def leave(*_: object) -> None:
+        nonlocal depth
+        depth -= 1
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler, parser.EndElementHandler = enter, leave
+    try:
+        parser.Parse(text.encode(), True)
+    except expat.ExpatError as problem:
+        raise InputError(sentence(where, expected="a valid SBML document", got=str(problem))) from None
+    if deepest > _DEEPEST:
+        then = "Split the formula into rules."
+        raise InputError(
+            sentence(where, expected=f"elements at most {_DEEPEST} deep", got=str(deepest), then=then)
+        )
 
 
 def _refuse_errors(document: Any, where: str) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import libsbml
 
-from offtarget.units import factors
+from offtarget.errors import InputError
+from offtarget.units import convert, factors, same_dimension
 
 __all__ = ["define_unit", "unit_texts"]
 
@@ -33,8 +34,17 @@ def unit_texts(model: Any) -> dict[str, str]:
     found = {kind: text for (kind, size), text in _WRITTEN.items() if size == 1.0}
     found["percent"] = "percent"
     for one in model.getListOfUnitDefinitions():
-        found[one.getId()] = _text(one)
+        found[one.getId()] = _own_name(one.getName(), _text(one))
     return found
+
+
+def _own_name(name: str, text: str) -> str:
+    """The definition's own name where it says the same unit, as in what this package writes; else the text."""
+    try:
+        same = bool(name) and same_dimension(name, text) and math.isclose(convert(1.0, name, text), 1.0)
+    except InputError:
+        return text
+    return name if same else text
 
 
 def _text(definition: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import libsbml
 
-from offtarget.models.expression import Expression, Number, add, multiply, substitute, symbols
+from offtarget.models.expression import Expression, Number, substitute, symbols
 from offtarget.models.model import Model, Parameter, Reaction, Rule, Species
 from offtarget.models.sbml_math import to_ast
 from offtarget.models.sbml_units import define_unit
@@ -139,17 +139,10 @@ def _rule(written: Any, one: Rule) -> None:
 
 def _rate(written: Any, id: str, model: Model) -> None:
     """A rate rule: the state's own rate, or its reactions written out."""
-    own = {rule.id: rule.expression for rule in model.rates}
-    terms = [
-        reaction.rate if amount == 1 else multiply(Number(amount), reaction.rate)
-        for reaction in model.reactions
-        for changed, amount in reaction.changes
-        if changed == id
-    ]
     rates = {reaction.id: reaction.rate for reaction in model.reactions}
     found = written.createRateRule()
     found.setVariable(id)
-    found.setMath(to_ast(substitute(own.get(id, add(*terms)), rates)))
+    found.setMath(to_ast(substitute(model.derivatives()[id], rates)))
 
 
 def _reaction(written: Any, one: Reaction, reacting: frozenset[str]) -> None:

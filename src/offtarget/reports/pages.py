@@ -18,7 +18,9 @@ from offtarget.pharmacology.drug import load_drug
 from offtarget.pharmacology.mechanism import load_mechanism
 from offtarget.pharmacology.targets import load_targets
 from offtarget.population import load_population
+from offtarget.records import write_toml
 from offtarget.trials.study import load_trial
+from offtarget.trials.trial import Trial
 
 __all__ = ["load", "page", "plain"]
 
@@ -41,18 +43,24 @@ def load(kind: str, name: str) -> Any:
 
 
 def page(noun: Any) -> str:
-    """A noun as a Markdown page: its fields in order, then the grades of its numbers and its references."""
+    """A noun as a Markdown page: its fields (a trial as its study), the grades of its numbers, its references."""
     if isinstance(noun, Model):
         return model_page(noun)
+    if isinstance(noun, Trial):
+        return "\n".join(
+            [f"# {noun.title}", "", "```toml", write_toml(noun.record).strip(), "```", *_references(noun)]
+        )
     title = next((getattr(noun, name) for name in ("title", "name", "id") if getattr(noun, name, "")), "")
     lines = [f"# {title}", "", *_fields(noun, 0)]
     counted = ", ".join(f"{count} {grade}" for grade, count in grades(noun).items() if count)
-    references = [f"- [{one.key}] {one.line()}" for one in cite(noun)]
     if counted:
         lines += ["", f"Numbers behind this entry: {counted}."]
-    if references:
-        lines += ["", "## References", "", *references]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_references(noun)])
+
+
+def _references(noun: Any) -> list[str]:
+    references = [f"- [{one.key}] {one.line()}" for one in cite(noun)]
+    return ["", "## References", "", *references] if references else []
 
 
 def _fields(noun: Any, depth: int) -> Iterator[str]:
