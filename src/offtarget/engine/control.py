@@ -117,11 +117,8 @@ def attempter(rhs: Any, jacobian: Any, n: int) -> Any:
         """Try one step; keep it when its error is within tolerance."""
         flags, y, t = one.flags, one.state, one.clock[TIME]
         p, s = one.parameters, one.static
-        h, ahead = one.clock[STEP], due - t
-        if h >= 0.999999 * ahead:
-            h = ahead  # only a scheduled event shortens a step
-        elif h > 0.5 * ahead:
-            h = 0.5 * ahead
+        ahead = due - t
+        h = within(one.clock[STEP], ahead)
         flags[STEPS] += 1
         if flags[STEPS] > settings.budget:
             flags[STATUS] = TOO_MANY_STEPS
@@ -154,6 +151,14 @@ def attempter(rhs: Any, jacobian: Any, n: int) -> Any:
             accept(one, settings, w, h, due if h == ahead else t + h, error, until)
 
     return attempt
+
+
+@compiled
+def within(h: float, ahead: float) -> float:
+    """The step, cut so that it ends at a scheduled event, and never just before one; nothing else shortens it."""
+    if h >= 0.999999 * ahead:
+        return ahead
+    return 0.5 * ahead if h > 0.5 * ahead else h
 
 
 @compiled

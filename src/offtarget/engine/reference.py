@@ -53,21 +53,20 @@ def simulate_reference(
     for i in range(cohort.size):
         own = {one.id: one.value for one in model.parameters}
         own |= {name: float(column[i]) for name, column in cohort.columns.items() if name in own}
-        events = [
-            (
-                float(schedule.time[e]),
-                int(schedule.action[e]),
-                schedule.names[schedule.target[e]],
-                float(schedule.value[e]),
-            )
-            for e in range(schedule.offsets[i], schedule.offsets[i + 1])
-        ]
         try:
-            steps[i] = twin.follow(own, events, at, values[i], solver, tolerance)
+            steps[i] = twin.follow(own, _events(schedule, i), at, values[i], solver, tolerance)
         except ArithmeticError:
             status[i] = Status.NOT_FINITE
     units = tuple(twin.unit(name) for name in names)
     return Trajectories(cohort.patients, at, names, units, values, status, steps)
+
+
+def _events(schedule: Schedule, i: int) -> list[tuple[float, int, str, float]]:
+    """A patient's events as (time, action, name, value)."""
+    rows = slice(int(schedule.offsets[i]), int(schedule.offsets[i + 1]))
+    names = [schedule.names[target] for target in schedule.target[rows]]
+    return list(zip(schedule.time[rows].tolist(), schedule.action[rows].tolist(), names,
+                    schedule.value[rows].tolist(), strict=True))  # fmt: skip
 
 
 class _Twin:
