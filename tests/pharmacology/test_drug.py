@@ -56,7 +56,10 @@ def test_clearance_and_volume_vary_and_go_together_as_published(imatinib: Drug, 
     typical = 14.3 + 5.42 * (weight - 70) / 70 + 1.49 * sign - 5.81 * (age - 50) / 50 + 0.806
     clearance = np.log(cohort.column("CL_imatinib") / 24 / (imatinib.clearance.factor.value * typical))
     volume = np.log(cohort.column("V_imatinib") / (347 + 46.2 * sign))
-    assert clearance.std() == pytest.approx(0.356 * imatinib.clearance.log_sd_factor.value, rel=0.03) and abs(clearance.mean()) < 0.015
+    assert (
+        clearance.std() == pytest.approx(0.356 * imatinib.clearance.log_sd_factor.value, rel=0.03)
+        and abs(clearance.mean()) < 0.015
+    )
     assert volume.std() == pytest.approx(0.629, rel=0.03) and abs(volume.mean()) < 0.025
     assert np.corrcoef(clearance, volume)[0, 1] == pytest.approx(0.798, abs=0.015)
 
