@@ -116,15 +116,63 @@ def test_the_clustered_variance_agrees_with_lifelines() -> None:
 
 @pytest.mark.filterwarnings("ignore::scipy.integrate.IntegrationWarning")
 def test_the_restricted_mean_agrees_with_lifelines() -> None:
-    theirs, variance = restricted_mean_survival_time(
-        KaplanMeierFitter().fit(DRUG, DRUG_EVENT), t=20.0, return_variance=True
-    )
-    ours, error = restricted_mean(DRUG, DRUG_EVENT, horizon=20.0)
-    assert ours == pytest.approx(float(theirs), abs=1e-6)
-    assert error > 0
-    assert variance > 0
+    theirs = restricted_mean_survival_time(KaplanMeierFitter().fit(DRUG, DRUG_EVENT), t=20.0)
+    assert restricted_mean(DRUG, DRUG_EVENT, horizon=20.0)[0] == pytest.approx(float(theirs), abs=1e-6)
     difference = restricted_mean_difference(TIME, EVENT, TREATED, horizon=20.0)
     assert difference.low < difference.value < difference.high
+
+
+def test_without_censoring_the_restricted_mean_is_a_mean_with_the_error_of_a_mean() -> None:
+    kept = np.minimum(PLACEBO, 10.0)
+    area, error = restricted_mean(PLACEBO, np.ones(21, bool), horizon=10.0)
+    assert area == pytest.approx(kept.mean())
+    assert error == pytest.approx(kept.std() / np.sqrt(21))
+
+
+def test_the_error_of_the_restricted_mean_is_its_spread_over_repeated_trials() -> None:
+    """2,000 censored trials of 80: the spread of the means is known to 1.6 %; the bound is 5 %."""
+    luck = stream(13, "area")
+    rows = np.arange(2000)[:, None]
+    time = -np.log(luck.uniform(rows, np.arange(80))) * 10.0
+    stop = 6.0 - 6.0 * np.log(luck.uniform(rows, 1000 + np.arange(80)))
+    found = np.array(
+        [restricted_mean(np.minimum(t, c), t <= c, horizon=6.0) for t, c in zip(time, stop, strict=True)]
+    )
+    assert found[:, 0].std() == pytest.approx(found[:, 1].mean(), rel=0.05)
+
+
+def test_arms_that_share_their_patients_differ_with_less_error_than_arms_that_do_not() -> None:
+    """Arms without censoring: the clustered interval is the paired t statistic's, up to n for n - 1."""
+    luck = stream(14, "pairs")
+    patient = np.arange(400)
+    one = -np.log(luck.uniform(patient)) * 10.0
+    other = np.minimum(one * 1.2 + luck.uniform(patient, 1), 8.0)
+    time = np.minimum(np.concatenate([one, other]), 8.0)
+    event, treated = np.ones(800, bool), np.repeat([True, False], 400)
+    apart = restricted_mean_difference(time, event, treated, horizon=8.0)
+    paired = restricted_mean_difference(time, event, treated, horizon=8.0, cluster=np.tile(patient, 2))
+    assert apart.value == pytest.approx(paired.value)
+    gap = time[:400] - time[400:]
+    assert paired.high - paired.value == pytest.approx(1.959964 * gap.std() / 20.0, rel=1e-6)
+    assert paired.high - paired.low < (apart.high - apart.low) / 2
+
+
+@settings(max_examples=60, deadline=None)
+@given(tables)
+def test_any_table_gives_numbers_and_never_a_traceback(rows: list[Any]) -> None:
+    time, event, treated, weight = _split(rows)
+    for w in (None, weight):
+        curve = kaplan_meier(time - 1, event, w)
+        assert (np.diff(curve.survival) <= 1e-15).all()
+        inside = (curve.survival > 0) & (curve.survival < 1)
+        assert ((curve.low <= curve.survival) & (curve.survival <= curve.high))[inside].all()
+        ratio = hazard_ratio(time, event, treated, weight=w, cluster=np.arange(time.size) // 2)
+        assert np.isnan(ratio.value) or ratio.value >= 0
+        assert (
+            np.isnan(logrank(time, event, treated, weight=w).p) or 0 <= logrank(time, event, treated).p <= 1
+        )
+        mean = restricted_mean_difference(time, event, treated, horizon=3.0, weight=w)
+        assert np.isnan(mean.value) or mean.low <= mean.value <= mean.high
 
 
 @settings(max_examples=40, deadline=None)
@@ -166,6 +214,72 @@ def test_the_log_rank_test_rejects_one_true_null_in_twenty() -> None:
     assert 0.03 < rejected < 0.07
 
 
+@settings(max_examples=40, deadline=None)
+@given(tables)
+def test_the_unit_of_the_weights_changes_no_test_and_no_interval(rows: list[Any]) -> None:
+    time, event, treated, weight = _split(rows)
+    one, ten = (
+        (
+            logrank(time, event, treated, weight=w).p,
+            hazard_ratio(time, event, treated, weight=w).high,
+            kaplan_meier(time, event, w).at(4.0)[1],
+            proportion(event, w)[1],
+            restricted_mean(time, event, horizon=4.0, weight=w)[1],
+        )
+        for w in (weight, 10 * weight)
+    )
+    np.testing.assert_allclose(one, ten, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(
+        logrank(time, event, treated).p, logrank(time, event, treated, weight=np.full(time.shape, 3.0)).p
+    )
+
+
+def test_weighted_tests_and_intervals_keep_their_error_rates() -> None:
+    """2,000 trials of 100 whose weights vary fourfold and do not matter: 5 % errors within 2 percentage points."""
+    luck = stream(15, "weighted")
+    rows, who = np.arange(2000)[:, None], np.arange(100)
+    time = -np.log(luck.uniform(rows, who)) * 10.0
+    stop = -np.log(luck.uniform(rows, 1000 + who)) * 20.0
+    weights = 4.0 ** luck.uniform(rows, 2000 + who)
+    group = who % 2 == 0
+    wrong = np.zeros(4)
+    for t, c, w in zip(time, stop, weights, strict=True):
+        seen, event = np.minimum(t, c), t <= c
+        _, low, high = kaplan_meier(seen, event, w).at(8.0)
+        ratio = hazard_ratio(seen, event, group, weight=w)
+        mean = restricted_mean_difference(seen, event, group, horizon=8.0, weight=w)
+        wrong += [
+            not low <= np.exp(-0.8) <= high,
+            not ratio.low <= 1 <= ratio.high,
+            logrank(seen, event, group, weight=w).p < 0.05,
+            not mean.low <= 0 <= mean.high,
+        ]
+    assert (wrong / 2000 > 0.03).all()
+    assert (wrong / 2000 < 0.07).all()
+
+
+@pytest.mark.parametrize(
+    ("time", "treated", "expected"),
+    [
+        (
+            [1, 2, 3, 4],
+            [1, 1, 0, 0],
+            np.inf,
+        ),  # every treated event comes while both are at risk, then only others are
+        ([1, 2, 3, 4], [0, 0, 1, 1], 0.0),
+        ([1, 1], [1, 1], np.nan),
+        ([2, 2, 1, 1], [1, 1, 1, 1], np.nan),
+    ],
+)
+def test_a_likelihood_without_a_maximum_gives_zero_or_infinity(
+    time: list[int], treated: list[int], expected: float
+) -> None:
+    ratio = hazard_ratio(time, np.ones(len(time), bool), treated, cluster=np.arange(len(time)))
+    np.testing.assert_equal(ratio.value, expected)
+    with pytest.raises(InputError, match="one length"):
+        hazard_ratio(time, [True], treated)
+
+
 def test_edges_are_said_honestly() -> None:
     nobody = kaplan_meier([], [])
     assert np.isnan(nobody.at(1.0)).all()
@@ -177,7 +291,8 @@ def test_edges_are_said_honestly() -> None:
     assert all_gone.at(3.0)[0] == 0.0
     assert np.isnan(logrank([1.0, 2.0], [True, True], [1, 1]).p)
     assert np.isnan(hazard_ratio([1.0, 2.0], [False, False], [True, False]).value)
-    assert hazard_ratio([1.0, 2.0], [False, True], [True, False]).value == 0.0
+    assert hazard_ratio([3.0, 2.0], [False, True], [True, False]).value == 0.0
+    assert np.isnan(hazard_ratio([1.0, 2.0], [False, True], [True, False]).value)  # the treated one had left
     assert hazard_ratio([1.0, 2.0], [True, False], [True, False]).value == np.inf
     assert proportion([False] * 10)[1] == 0.0
     assert proportion([True] * 10)[2] == 1.0

@@ -27,7 +27,7 @@ Mask = NDArray[np.bool_]
 LEVELS: Mapping[str, float] = MappingProxyType(
     {"EMR": 10.0, "MR2": 1.0, "MMR": 0.1, "MR4": 0.01, "MR4.5": 0.0032, "MR5": 0.001, "undetectable": 0.0}
 )
-#: Control transcripts a sample needs for an undetectable result to be scored at a level. Source: cross2015.
+#: Control transcripts a sample needs to be scored at a level, whether or not BCR-ABL1 is found. Source: cross2015.
 CONTROLS: Mapping[str, float] = MappingProxyType({"MR4": 10_000.0, "MR4.5": 32_000.0, "MR5": 100_000.0})
 #: Least control transcripts for an undetectable result to be reported at all: as for MR4.
 _LEAST = CONTROLS["MR4"]
@@ -96,16 +96,15 @@ class Assay:
         return Sample(measured, count > 0, copies, taken)
 
     def meets(self, level: str, sample: Sample) -> Mask:
-        """Where a sample meets a level: at or below its threshold, or undetectable in a sample large enough to say so.
+        """Where a sample meets a level: at or below its threshold or undetectable, and large enough to say so.
 
         Args:
             level: a key of ``LEVELS``.
             sample: the samples, shape (n,).
         """
         needed = CONTROLS[self.sensitivity] if level == "undetectable" else CONTROLS.get(level, 0.0)
-        below = sample.detected & (sample.measured <= LEVELS[level])
-        empty = ~sample.detected & (sample.copies >= needed)
-        return np.asarray(sample.taken & (below | empty))
+        below = ~sample.detected | (sample.measured <= LEVELS[level])
+        return np.asarray(sample.taken & below & (sample.copies >= needed))
 
     def limit(self) -> float:
         """The level the study's sensitivity stands for, percent IS: where a figure draws its detection limit."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from offtarget.errors import InputError
+
 __all__ = ["Ratio", "hazard_ratio"]
 
 Floats = NDArray[np.float64]
@@ -39,32 +41,44 @@ def hazard_ratio(
             Given, or with weights, the variance is the sandwich; otherwise the inverse information.
 
     Returns:
-        0 or infinity with an interval open to that side when only one group has events; NaN when nobody has.
+        0 or infinity, with NaN for the bound that a variance cannot give, where the likelihood has no maximum: only one
+        group has events, or every event falls to the same group while both are at risk. NaN where nothing can be told.
+
+    Raises:
+        InputError: columns of different lengths.
 
     Source: Cox 1972 (cox1972); ties Efron 1977 (efron1977); sandwich Lin and Wei, JASA 1989;84:1074.
     """
     t, e = np.asarray(time, np.float64), np.asarray(event, bool)
     x = np.asarray(treated, bool).astype(np.float64)
     w = np.ones(t.shape) if weight is None else np.asarray(weight, np.float64)
-    if not e.any() or x.min() == x.max():
+    if not t.shape == e.shape == x.shape == w.shape:
+        raise InputError(
+            f"survival data: expected columns of one length, got {t.size}, {e.size}, {x.size}, {w.size}."
+        )
+    counted = w > 0
+    if not (e & counted).any():
         return Ratio(np.nan, np.nan, np.nan, np.nan)
-    if (x[e] == 0).all():
+    table = _Table(t[counted], e[counted], x[counted], w[counted])
+    falls, rises = table.limits()
+    if falls and rises:  # at every event all at risk were of one group
+        return Ratio(np.nan, np.nan, np.nan, np.nan)
+    if falls:
         return Ratio(0.0, 0.0, np.nan, np.nan)
-    if (x[e] == 1).all():
+    if rises:
         return Ratio(np.inf, np.nan, np.inf, np.nan)
-    table = _Table(t, e, x, w)
     beta = _maximum(table)
     _, information = table.score(beta)
     variance = 1 / information
     if cluster is not None or weight is not None:
-        labels = (
-            np.arange(t.size) if cluster is None else np.unique(np.asarray(cluster), return_inverse=True)[1]
-        )
-        influence = np.bincount(labels, weights=w * table.residuals(beta))
+        owner = np.arange(t.size) if cluster is None else np.asarray(cluster)
+        labels = np.unique(owner[counted], return_inverse=True)[1]
+        influence = np.bincount(labels, weights=table.weight * table.residuals(beta))
         variance = float((influence**2).sum()) / information**2
     error = float(np.sqrt(variance))
-    low, high = np.exp(beta - _Z95 * error), np.exp(beta + _Z95 * error)
-    return Ratio(float(np.exp(beta)), float(low), float(high), error)
+    with np.errstate(over="ignore"):  # an interval too wide for a number is open
+        value, low, high = np.exp(beta + np.array([0.0, -_Z95, _Z95]) * error)
+    return Ratio(float(value), float(low), float(high), error)
 
 
 def _maximum(table: _Table) -> float:
@@ -106,6 +120,14 @@ class _Table:
         risk = self.risk[:, self.owner] - self.share * self.died[:, self.owner]
         treated = risk[1] * np.exp(beta)
         return risk[0] + treated, treated
+
+    def limits(self) -> tuple[bool, bool]:
+        """Whether the likelihood still rises as the log ratio goes to minus, and to plus infinity."""
+        risk = self.risk[:, self.owner] - self.share * self.died[:, self.owner]
+        treated = float(self.died[1].sum())
+        tiny = 1e-12 * float(self.each.sum())
+        only_treated, any_treated = self.each[risk[0] <= 0].sum(), self.each[risk[1] > 0].sum()
+        return treated - only_treated <= tiny, treated - any_treated >= -tiny
 
     def score(self, beta: float) -> tuple[float, float]:
         """Slope of the log partial likelihood and the information."""
