@@ -44,7 +44,8 @@ def _lines(model: Model) -> list[str]:
     writes a * (b * c) as a * b * c, so brackets are left to the comparison of what is simulated."""
     numbers = re.compile(r"-?\d+\.?\d*(?:e-?\d+)?")
     return sorted(
-        numbers.sub(lambda found: f"{float(found[0]):.12g}", line) for line in model.text().splitlines()
+        numbers.sub(lambda found: f"{float(found[0]):.12g}", re.sub(r"[()]", "", line))
+        for line in model.text().splitlines()
     )
 
 
