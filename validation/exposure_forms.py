@@ -33,7 +33,9 @@ def main(patients: int) -> int:
         results[form] = run(chosen, patients=patients, seed=7)
         percent, stopped = relapse(results[form])
         seconds = results[form].seconds["simulate"]
-        print(f"{form}: {stopped} of {patients} stopped, relapse at 24 months {percent:.2f} %, simulated in {seconds:.2f} s")
+        print(
+            f"{form}: {stopped} of {patients} stopped, relapse at 24 months {percent:.2f} %, simulated in {seconds:.2f} s"
+        )
     apart = relapse(results["dosed"])[0] - relapse(results["averaged"])[0]
     ratio = results["dosed"].seconds["simulate"] / results["averaged"].seconds["simulate"]
     print(f"difference {apart:+.2f} percentage points (promise: below {CLOSE:g} either way)")

@@ -264,3 +264,7 @@ def _cancel(*_: object) -> None:
 def _leave(text: str, code: int) -> None:
     typer.echo(text, err=True)
     sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -28,7 +28,12 @@ STOP = {
         {"name": "go on", "regimen": "400 mg imatinib every 24 h"},
     ],
     "endpoint": [
-        {"name": "free", "from": "stop imatinib", "event": "MMR lost", "report_at": ["6 months", "12 months"]},
+        {
+            "name": "free",
+            "from": "stop imatinib",
+            "event": "MMR lost",
+            "report_at": ["6 months", "12 months"],
+        },
         {"name": "MMR by", "measure": "reached by", "event": "MMR", "report_at": ["12 months", "24 months"]},
         {"name": "MMR at", "measure": "at visit", "event": "MMR", "report_at": ["12 months"]},
     ],

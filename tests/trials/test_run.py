@@ -30,7 +30,9 @@ def _of(result: TrialResult, arm: str, endpoint: str) -> Outcome:
     return next(one for one in result.outcomes if (one.arm, one.endpoint) == (arm, endpoint))
 
 
-def test_threads_and_groups_of_patients_change_no_bit(make_trial: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_and_groups_of_patients_change_no_bit(
+    make_trial: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     trial = make_trial()
     alone = run(trial, patients=60, seed=3, threads=1)
     assert run(trial, patients=60, seed=3, threads=2).digest() == alone.digest()
@@ -126,7 +128,9 @@ def test_without_killing_by_the_immune_system_more_patients_relapse(make_trial: 
 
 def test_without_a_drug_nobody_responds(make_trial: Make) -> None:
     arm = [{"name": "wait", "regimen": "nothing until 4 years then 400 mg imatinib every 24 h"}]
-    endpoint = [{"name": "MMR by", "measure": "reached by", "event": "MMR", "report_at": ["36 months", "60 months"]}]
+    endpoint = [
+        {"name": "MMR by", "measure": "reached by", "event": "MMR", "report_at": ["36 months", "60 months"]}
+    ]
     result = run(make_trial(arm=arm, endpoint=endpoint), patients=60, seed=3)
     assert result.estimates[0].value == 0.0
     assert result.estimates[1].value > 0.0
@@ -136,7 +140,10 @@ def test_the_dosed_form_tells_the_averaged_form_s_story(make_trial: Make) -> Non
     arm = [{"name": "on", "regimen": "400 mg imatinib every 24 h"}]
     endpoint = [{"name": "EMR", "measure": "at visit", "event": "EMR", "report_at": ["6 months"]}]
     trial = make_trial(arm=arm, endpoint=endpoint, horizon="6 months")
-    averaged, dosed = run(trial, patients=40, seed=3), run(replace(trial, exposure="dosed"), patients=40, seed=3)
+    averaged, dosed = (
+        run(trial, patients=40, seed=3),
+        run(replace(trial, exposure="dosed"), patients=40, seed=3),
+    )
     column = averaged.panel.names.index("bcr_abl1")
     one, other = averaged.panel.values[:, -1, column], dosed.panel.values[:, -1, column]
     # a few missed doses, drawn rather than averaged, and the first day without steady state
@@ -164,7 +171,9 @@ def test_an_interrupted_run_keeps_what_every_arm_has_finished(
         run(make_trial(), patients=40, seed=5, progress=stop_at(1))
 
 
-@pytest.mark.parametrize(("patients", "seed", "threads"), [(0, 1, 1), (-1, 1, 1), (10**9, 1, 1), (1, -1, 1), (1, 1, 0)])
+@pytest.mark.parametrize(
+    ("patients", "seed", "threads"), [(0, 1, 1), (-1, 1, 1), (10**9, 1, 1), (1, -1, 1), (1, 1, 0)]
+)
 def test_impossible_counts_are_refused(make_trial: Make, patients: int, seed: int, threads: int) -> None:
     with pytest.raises(InputError, match="expected"):
         run(make_trial(), patients=patients, seed=seed, threads=threads)

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 from offtarget.distributions import Distribution
-from offtarget.evidence import Evidence, Quantity, cite, grades
+from offtarget.evidence import Evidence, Quantity, Reference, cite, grades
 from offtarget.models.expression import Call, Number, Symbol, infix
 from offtarget.models.model import Model
 from offtarget.models.page import page as model_page
@@ -98,6 +98,8 @@ def _said(value: Any) -> str | None:
         return f"{value.shape}: {arguments} {value.unit} ({_source(value.evidence)})"
     if isinstance(value, Evidence):
         return _source(value)
+    if isinstance(value, Reference):
+        return value.key
     if isinstance(value, Number | Symbol | Call):
         return f"`{infix(value)}`"
     if hasattr(value, "text") and isinstance(value.text, str):

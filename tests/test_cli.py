@@ -1,0 +1,199 @@
+"""Promises of the command line: words in, exit codes out; JSON when asked; a stop leaves something readable."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from offtarget import cli
+from offtarget.catalog import ids
+
+STUDY = """
+based_on = "stim1"
+horizon = "4 years"
+published = []
+
+[[arm]]
+name = "imatinib, then stop"
+regimen = "400 mg imatinib every 24 h"
+[[arm.rule]]
+when = "MMR held 6 months"
+then = "stop imatinib"
+
+[[endpoint]]
+name = "free"
+from = "stop imatinib"
+event = "MMR lost"
+report_at = ["6 months"]
+"""
+KINDS = ("drug", "mechanism", "model", "population", "target", "trial")
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    path = tmp_path / "study.toml"
+    path.write_text(STUDY, encoding="utf-8")
+    return path
+
+
+def _run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *words: object
+) -> tuple[int, str, str]:
+    monkeypatch.setattr(sys, "argv", ["offtarget", *map(str, words)])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    said = capsys.readouterr()
+    code = left.value.code
+    return (code if isinstance(code, int) else 0), said.out, said.err
+
+
+def test_a_run_and_its_replay_agree(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    code, said, _ = _run(capsys, monkeypatch, "trial", study, "--patients", 20, "--seed", 3, "--out", out)
+    assert code == 0
+    assert "Simulated %" in said
+    assert "report.html" in said
+    assert (out / "report.html").is_file()
+    code, said, _ = _run(capsys, monkeypatch, "replay", out, "--threads", 1, "--json")
+    assert code == 0
+    assert json.loads(said)["same"] is True
+    kept = json.loads((out / "manifest.json").read_text())
+    (out / "manifest.json").write_text(json.dumps(kept | {"seed": 4}))
+    code, said, err = _run(capsys, monkeypatch, "replay", out)
+    assert code == 3
+    assert "ANOTHER" in said
+    assert err.strip().splitlines()[-1].startswith("offtarget: replay: expected the digest")
+
+
+def test_json_is_json_and_nothing_else(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("trial", study, "--patients", 10, "--out", tmp_path / "out", "--no-report", "--json")
+    code, said, err = _run(capsys, monkeypatch, *words)
+    assert (code, err) == (0, "")
+    found = json.loads(said)
+    assert found["patients"] == 10
+    assert found["report"] is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_entry_can_be_listed_shown_and_cited(
+    kind: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ids(f"{kind}s")
+    assert names
+    code, said, _ = _run(capsys, monkeypatch, "list", kind, "--json")
+    assert code == 0
+    assert json.loads(said) == {kind: list(names)}
+    for name in names:
+        code, said, _ = _run(capsys, monkeypatch, "show", kind, name)
+        assert code == 0
+        assert said.startswith("# ")
+        assert "offtarget." not in said  # no Python object shows through
+        code, said, _ = _run(capsys, monkeypatch, "show", kind, name, "--json")
+        assert code == 0
+        assert json.loads(said)
+        code, said, _ = _run(capsys, monkeypatch, "cite", kind, name, "--json")
+        assert code == 0
+        assert json.loads(said), f"{kind} {name} names no source"
+
+
+@pytest.mark.parametrize(
+    "words", [("--nonsense",), ("trial",), ("trial", "stim1", "--patients", "many"), ("fly",)]
+)
+def test_words_that_are_no_command_are_usage(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, _, err = _run(capsys, monkeypatch, *words)
+    assert code == 2
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "words", [("show", "drug", "imatinb"), ("list", "dogs"), ("cite", "model", "cm"), ("replay", "x")]
+)
+def test_names_that_do_not_exist_are_one_sentence_and_exit_3(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, _, err = _run(capsys, monkeypatch, *words)
+    assert code == 3
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_too_many_failed_patients_are_exit_4_and_their_results_are_kept(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = importlib.import_module("offtarget.trials.run")
+    enrol = module.enrol
+
+    def poisoned(*a: object, **k: object) -> object:
+        cohort = enrol(*a, **k)
+        growth = np.where(cohort.patients < 3, np.nan, cohort.column("growth"))
+        return cohort.with_columns({"growth": growth}, {})
+
+    monkeypatch.setattr(module, "enrol", poisoned)
+    out = tmp_path / "out"
+    words = ("trial", study, "--patients", 20, "--out", out)
+    code, said, err = _run(capsys, monkeypatch, *words)
+    assert code == 4
+    assert "3 of 20" in err
+    assert "3 failed" in said
+    assert (
+        json.loads((out / "manifest.json").read_text())["statuses"]["imatinib, then stop"]["not_finite"] == 3
+    )
+    code, _, _ = _run(capsys, monkeypatch, *words, "--max-failed", 0.2)
+    assert code == 0
+
+
+def test_help_is_quick_because_it_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.argv = ['offtarget', '--help']\n"
+        "from offtarget import cli\n"
+        "try:\n    cli.main()\nexcept SystemExit:\n    pass\n"
+        "heavy = {'numba', 'numpy', 'scipy', 'libsbml', 'antimony', 'sympy', 'altair', 'pandas', 'pint', 'pyarrow'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stderr.strip() == "[]"
+    assert "replay" in found.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send to another process")
+def test_control_c_leaves_a_partial_result_and_exit_130(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = [
+        "-m",
+        "offtarget.cli",
+        "trial",
+        "stim1",
+        "--patients",
+        "2000000",
+        "--out",
+        str(out),
+        "--no-report",
+    ]
+    running = subprocess.Popen(
+        [sys.executable, *words], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    time.sleep(12)  # long enough to be in the middle of it, whether or not the kernel was compiled before
+    running.send_signal(signal.SIGINT)
+    said, err = running.communicate(timeout=120)
+    assert running.returncode == 130, err
+    assert "Traceback" not in err
+    if (out / "manifest.json").exists():
+        kept = json.loads((out / "manifest.json").read_text())
+        assert kept["complete"] is False
+        assert 0 < kept["patients"] < kept["planned"] == 2_000_000
+        assert str(kept["patients"]) in said
+    else:
+        assert "Stopped before any patient" in err or "Cancelled" in err

@@ -1,0 +1,90 @@
+"""Promises of results on disk: complete, readable by others, and enough to run the same again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from offtarget.arrays.trajectories import Status
+from offtarget.errors import InputError
+from offtarget.trials.result import TrialResult
+from offtarget.trials.run import run
+from offtarget.trials.store import MANIFEST, read_manifest, ready_folder, save
+from offtarget.trials.trial import Trial
+
+
+@pytest.fixture
+def saved(make_trial: Callable[..., Trial], tmp_path: Path) -> tuple[TrialResult, Path]:
+    result = run(make_trial(), patients=30, seed=5)
+    folder = tmp_path / "run"
+    save(result, folder)
+    return result, folder
+
+
+def test_the_manifest_says_what_was_run_and_how_it_ended(saved: tuple[TrialResult, Path]) -> None:
+    result, folder = saved
+    kept = read_manifest(folder)
+    assert kept["digest"] == result.digest()
+    assert kept["digest_first_100"] == result.digest(first=100)
+    assert kept["complete"] is True
+    assert (kept["patients"], kept["seed"], kept["trial"]) == (30, 5, "small")
+    for row in result.accounting:
+        assert sum(kept["statuses"][row.arm].values()) == row.planned == 30
+        assert kept["statuses"][row.arm]["finished"] == row.statuses[Status.FINISHED]
+    assert len(kept["estimates"]) == len(result.estimates)
+    assert kept["versions"]["numba"]
+    assert kept["inputs"]["population cml_newly_diagnosed"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "endpoints.parquet", MANIFEST, "panel.parquet", "study.toml",
+    ]  # fmt: skip
+
+
+def test_endpoints_are_a_row_for_each_patient_arm_and_endpoint(saved: tuple[TrialResult, Path]) -> None:
+    result, folder = saved
+    table = pq.read_table(folder / "endpoints.parquet").to_pandas()
+    assert len(table) == sum(one.patients.size for one in result.outcomes)
+    assert not table.duplicated(["USUBJID", "ARM", "PARAM"]).any()
+    for one in result.outcomes:
+        mine = table[(one.arm == table.ARM) & (one.endpoint == table.PARAM)]
+        np.testing.assert_array_equal(mine.CNSR.to_numpy() == 0, one.event)
+        np.testing.assert_array_equal(mine.AVAL.to_numpy(), one.time)
+    assert set(table.AVALU) == {"DAYS"}
+
+
+def test_the_panel_is_tidy(saved: tuple[TrialResult, Path]) -> None:
+    result, folder = saved
+    table = pq.read_table(folder / "panel.parquet").to_pandas()
+    panel = result.panel
+    assert len(table) == panel.values.size + panel.measured.size
+    one = table[(table.patient == 3) & (table.arm == "stop") & (table.name == "L")]
+    row = next(i for i, arm in enumerate(panel.arms) if arm == "stop" and panel.patients[i] == 3)
+    np.testing.assert_array_equal(one.value.to_numpy(), panel.values[row, :, panel.names.index("L")])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"digest": 3}, {"seed": "7"}, {"format": 99}, {"patients": None}, {"trial": []}, "not json", "[]", ""],
+)
+def test_a_spoilt_manifest_is_one_sentence(
+    change: dict[str, object] | str, saved: tuple[TrialResult, Path]
+) -> None:
+    folder = saved[1]
+    path = folder / MANIFEST
+    text = change if isinstance(change, str) else json.dumps(json.loads(path.read_text()) | change)
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        read_manifest(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_of_somebody_else_s_is_not_written_to(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(InputError, match="nothing of yours"):
+        ready_folder(tmp_path)
+    with pytest.raises(InputError, match="run's folder"):
+        read_manifest(tmp_path)
