@@ -34,7 +34,7 @@ def main(patients: int) -> int:
         percent, stopped = relapse(results[form])
         seconds = results[form].seconds["simulate"]
         print(
-            f"{form}: {stopped} of {patients} stopped, relapse at 24 months {percent:.2f} %, simulated in {seconds:.2f} s"
+            f"{form}: {stopped} of {patients} stopped, relapse at 24 months {percent:.2f} %, {seconds:.2f} s"
         )
     apart = relapse(results["dosed"])[0] - relapse(results["averaged"])[0]
     ratio = results["dosed"].seconds["simulate"] / results["averaged"].seconds["simulate"]

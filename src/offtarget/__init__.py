@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from offtarget.models.model import Model as Model
     from offtarget.models.sbml import load_model as load_model
     from offtarget.models.sbml import write_sbml as write_sbml
+    from offtarget.patients import load_patients as load_patients
     from offtarget.pharmacology.drug import load_drug as load_drug
     from offtarget.pharmacology.mechanism import load_mechanism as load_mechanism
     from offtarget.pharmacology.mechanism import mechanisms_for as mechanisms_for
@@ -41,15 +42,15 @@ _HOMES = {
     "Model": "models.model", "load_model": "models.sbml", "write_sbml": "models.sbml",
     "load_drug": "pharmacology.drug", "load_mechanism": "pharmacology.mechanism",
     "mechanisms_for": "pharmacology.mechanism", "treat": "pharmacology.mechanism",
-    "load_population": "population", "write_report": "reports.report",
+    "load_patients": "patients", "load_population": "population", "write_report": "reports.report",
     "TrialResult": "trials.result", "Trial": "trials.trial",
     "run": "trials.run", "save": "trials.store", "load_trial": "trials.study",
 }  # fmt: skip
 
 __all__ = [
     "Cohort", "InputError", "Model", "OfftargetError", "Schedule", "Status", "Trajectories", "Trial", "TrialResult",
-    "build", "cite", "load_drug", "load_mechanism", "load_model", "load_population", "load_trial", "mechanisms_for",
-    "run", "save", "simulate", "treat", "write_report", "write_sbml",
+    "build", "cite", "load_drug", "load_mechanism", "load_model", "load_patients", "load_population", "load_trial",
+    "mechanisms_for", "run", "save", "simulate", "treat", "write_report", "write_sbml",
 ]  # fmt: skip
 
 

@@ -18,12 +18,11 @@ from offtarget.catalog import find
 from offtarget.distributions import SHAPES, Distribution, correlate
 from offtarget.errors import InputError, nearest, sentence
 from offtarget.evidence import Evidence
-from offtarget.models.sbml import load_model
 from offtarget.randomness import stream
-from offtarget.records import Table, read_csv, read_toml
+from offtarget.records import Table, read_toml
 from offtarget.units import convert, parse, same_dimension
 
-__all__ = ["Correlation", "Eligibility", "Population", "Variable", "load_patients", "load_population"]
+__all__ = ["Correlation", "Eligibility", "Population", "Variable", "load_population"]
 
 #: Units in which parameters are held, by dimension: the first that fits.
 _HOUSE = ("1/day", "day", "cell", "cell/day", "1/(cell*day)", "nM", "mg", "L", "L/day", "g/L", "")
@@ -274,33 +273,3 @@ def _eligibility(text: str, where: str, variables: tuple[Variable, ...]) -> Elig
         raise InputError(f'{where}: "{name}" is not here. {nearest(name, found, kind="name")}')
     value, unit = parse(limit, where=where, of=found[name], example=f"18 {found[name]}".strip())
     return Eligibility(name, relation, convert(value, unit, found[name]), text)
-
-
-def load_patients(name: str) -> Cohort:
-    """The published patients of a catalogue model: one row each, a column for every numeric column of its table.
-
-    Args:
-        name: the model's catalogue name; its folder holds ``patients.csv``.
-
-    Raises:
-        InputError: the model has no table of patients, or a number cannot be read.
-
-    Example:
-        >>> load_patients("hahnel2020").size
-        21
-    """
-    path = find("models", name).with_name("patients.csv")
-    model = load_model(name)
-    rows = read_csv(path, columns=("patient",))
-    units = {one.id: one.unit for one in model.parameters}
-    columns: dict[str, NDArray[np.float64]] = {}
-    for key in rows[0]:
-        if key in ("patient", "class"):
-            continue
-        try:
-            columns[key] = np.array([float(row[key]) for row in rows])
-        except ValueError:
-            where = f"{path.name}: {key}"
-            raise InputError(sentence(where, expected="a number in every row", got=rows[0][key])) from None
-    patients = np.array([int(row["patient"]) for row in rows], np.uint64)
-    return Cohort(patients, columns, {key: units.get(key, "") for key in columns})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
@@ -14,27 +13,25 @@ from numpy.testing import assert_allclose, assert_array_equal
 from offtarget.arrays.cohort import Cohort
 from offtarget.arrays.schedule import Action, Schedule
 from offtarget.arrays.trajectories import Status, Trajectories
-from offtarget.catalog import data, ids
+from offtarget.catalog import ids
 from offtarget.engine.codegen import generate
 from offtarget.engine.ensemble import Method, build, simulate
 from offtarget.engine.reference import simulate_reference
 from offtarget.models.model import Model
 from offtarget.models.sbml import load_model
+from offtarget.patients import load_patients
 from offtarget.units import DAYS_PER_MONTH
 
 
 def published() -> tuple[Cohort, Schedule]:
     """The 21 patients of hahnel2020, each with the month in which the drug was stopped."""
-    lines = data("models", "hahnel2020", "patients.csv").read_text(encoding="utf-8").splitlines()
-    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
-    names = ("pyx", "pxy", "TKI", "pz", "Kz", "X0", "Y0", "Z0")
-    columns = {name: np.array([float(row[name]) for row in rows]) for name in names}
-    n = len(rows)
+    patients = load_patients("hahnel2020")
+    n = patients.size
     stops = Schedule.build(
-        n, row=np.arange(n), time=np.array([float(row["cessation_month"]) for row in rows]),
-        action=np.full(n, Action.SET, np.int8), target=np.zeros(n, np.int64), value=np.zeros(n), names=("on_tki",),
+        n, row=np.arange(n), time=patients.column("cessation_month"), action=np.full(n, Action.SET, np.int8),
+        target=np.zeros(n, np.int64), value=np.zeros(n), names=("on_tki",),
     )  # fmt: skip
-    return Cohort(np.arange(1, n + 1, dtype=np.uint64), columns, {}), stops
+    return patients, stops
 
 
 @lru_cache(maxsize=1)
@@ -55,6 +52,21 @@ def test_the_published_patients_agree_with_the_slow_twin(method: Method) -> None
     assert fast.finished.all() and slow.finished.all()
     assert fast.names == slow.names and fast.units == slow.units
     assert_allclose(fast.values, slow.values, rtol=1e-5)
+
+
+def test_the_published_patients_relapse_or_not_as_the_published_model_says() -> None:
+    """Relapse: above 0.1 % within 60 months of stopping. All six of class A, none of eight of B, four of seven of C."""
+    patients, stops = published()
+    months = np.arange(0.0, 231.0, 0.5)
+    ratio = simulate(build(load_model("hahnel2020")), patients, stops, times=months).of("bcr_abl1")
+    stopped = patients.column("cessation_month")[:, None]
+    after = (months >= stopped) & (months <= stopped + 60)
+    relapsed = (np.where(after, ratio, 0.0) > 0.1).any(axis=1)
+    assert_array_equal(relapsed, patients.column("relapse") == 1)
+    assert relapsed.sum() == 10
+    assert (
+        np.where(months < stopped, ratio, np.inf).min(axis=1) < 0.02
+    ).all()  # everyone had responded deeply
 
 
 def newly_diagnosed(model: Model, write: SimpleNamespace) -> tuple[Cohort, Schedule]:

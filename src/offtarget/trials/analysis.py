@@ -101,9 +101,7 @@ def _against(endpoint: Endpoint, arm: Outcome, reference: Outcome) -> Comparison
         float(arm.time.max()), float(reference.time.max()), max(endpoint.report_at) * DAYS_PER_MONTH
     )
     ratio = hazard_ratio(time, event, treated, weight=weight, cluster=patient)
-    mean = restricted_mean_difference(
-        time, event, treated, horizon=horizon, weight=weight, cluster=patient
-    )
+    mean = restricted_mean_difference(time, event, treated, horizon=horizon, weight=weight, cluster=patient)
     return Comparison(
         endpoint.name, arm.arm, reference.arm, ratio.value, ratio.low, ratio.high,
         logrank(time, event, treated, weight=weight).p, mean.value / DAYS_PER_MONTH, mean.low / DAYS_PER_MONTH,
