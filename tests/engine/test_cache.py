@@ -203,3 +203,33 @@ def test_a_kernel_from_the_cache_needs_neither_the_generator_nor_sympy(tmp_path:
     subprocess.run(command, check=True)
     out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert out.strip() == "[]"
+
+
+DECAYS = """
+import sys
+import numpy as np
+from offtarget.arrays.cohort import Cohort
+from offtarget.arrays.schedule import Schedule
+from offtarget.engine.ensemble import build, simulate
+from offtarget.models.sbml import read_model
+
+nobody = Cohort(np.array([0], np.uint64), {}, {})
+for n in map(int, sys.argv[1:]):
+    lines = [f"x{i} = 1; x{i}' = -{n} * x{i} + {i} * (x0 - x0);" for i in range(n)]
+    model = read_model(f"model *decay{n}()\\n" + "\\n".join(lines) + "\\nend", where="decay")
+    found = simulate(build(model), nobody, Schedule.empty(1), times=np.array([1.0]), tolerance=1e-9)
+    print(n, *(abs(value / np.exp(-n) - 1) < 1e-6 for value in found.values[0, 0]))
+"""
+
+
+def test_kernels_from_several_processes_do_not_share_each_other_s_code(tmp_path: Path) -> None:
+    """Each is compiled in a process of its own, where numba counts functions alike; then one process loads them all."""
+    environment = {**os.environ, "OFFTARGET_CACHE": str(tmp_path / "cache")}
+
+    def run(*sizes: str) -> str:
+        command = [sys.executable, "-c", DECAYS, *sizes]
+        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+
+    for size in ("1", "2", "3"):
+        run(size)
+    assert run("1", "2", "3").split() == ["1", "True", "2", "True", "True", "3", "True", "True", "True"]

@@ -35,6 +35,7 @@ from offtarget.engine.layout import (
 )  # fmt: skip
 from offtarget.engine.steppers import (
     compiled,
+    compiled_for,
     explicit_dense,
     explicit_stepper,
     implicit_dense,
@@ -81,7 +82,7 @@ def weigh(y: Floats, peak: Floats, settings: Settings, w: Scratch) -> None:
 def starter(rhs: Any) -> Any:
     """The first step after a jump, for one model."""
 
-    @compiled
+    @compiled_for(rhs)
     def first_step(t: float, y: Floats, f: Floats, p: Floats, s: Floats, w: Scratch) -> float:
         """How far the first step after a jump may go, from slope and curvature.
 

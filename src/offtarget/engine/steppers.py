@@ -6,6 +6,7 @@ Sources of the methods are in ``tableaus``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import sqrt
 from typing import Any
 
@@ -27,8 +28,8 @@ from offtarget.engine.tableaus import (
     IMPLICIT_H,
 )  # fmt: skip
 
-__all__ = ["compiled", "explicit_dense", "explicit_stepper", "implicit_dense", "implicit_stepper", "inlined",
-           "interpolate", "stiffness", "stretch"]  # fmt: skip
+__all__ = ["compiled", "compiled_for", "explicit_dense", "explicit_stepper", "implicit_dense", "implicit_stepper",
+           "inlined", "interpolate", "stiffness", "stretch"]  # fmt: skip
 
 A, C, E = EXPLICIT_A, EXPLICIT_C, EXPLICIT_E
 
@@ -39,10 +40,25 @@ compiled = njit(**_OPTIONS)
 inlined = njit(inline="always", **_OPTIONS)
 
 
+def compiled_for(rhs: Any) -> Callable[[Callable[..., Any]], Any]:
+    """``compiled``, for a function made for one model, whose right-hand side is ``rhs``.
+
+    Numba names machine code after the function's module and a number that counts functions in one process. Two kernels
+    from two processes' caches could so bring different code under one name, and the linker would keep the first: the
+    second model would step with the equations of the first. Named after its kernel's module, the code is its own.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        function.__module__ = rhs.py_func.__module__
+        return compiled(function)
+
+    return decorate
+
+
 def explicit_stepper(rhs: Any, n: int) -> Any:
     """The explicit step of one model."""
 
-    @compiled
+    @compiled_for(rhs)
     def explicit_step(t: float, h: float, y: Floats, f: Floats, p: Floats, s: Floats, w: Scratch) -> None:
         """Tsitouras' 5(4) pair: seven stages, the first the slope ``f`` at hand, the last that of the new state."""
         k, points = w.stages, w.points
@@ -79,7 +95,7 @@ def explicit_stepper(rhs: Any, n: int) -> Any:
 def implicit_stepper(rhs: Any) -> Any:
     """The implicit step of one model."""
 
-    @compiled
+    @compiled_for(rhs)
     def implicit_step(t: float, h: float, y: Floats, p: Floats, s: Floats, w: Scratch) -> bool:
         """Steinebach's Rodas5P: eight linear systems with one matrix, from the Jacobian; False if it is singular."""
         u, stage, sum_ = w.stages, w.points[0], w.points[1]
