@@ -14,7 +14,7 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes
 RUN := $(VENV)/.run-installed
 DEV := $(VENV)/.dev-installed
 LOCKS := requirements/run.txt requirements/build.txt
-SRC := src tests $(wildcard validation)
+SRC := src tests docs $(wildcard validation)
 
 .PHONY: help setup trial test check format validate bench sbml docs requirements clean
 
