@@ -1,4 +1,4 @@
-"""Promises about the house itself: what is committed, how large rooms get, what a light word loads, that links lead somewhere."""
+"""Promises about the house: what is committed, how large rooms get, what a light word loads, where links lead."""
 
 from __future__ import annotations
 
