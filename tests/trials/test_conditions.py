@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from offtarget.trials.assay import Sample
 
 from offtarget.errors import InputError
+from offtarget.trials.assay import Sample
 from offtarget.trials.conditions import parse_condition
 from offtarget.trials.history import History
 from offtarget.units import DAYS_PER_MONTH
