@@ -7,11 +7,10 @@ refuses keys nobody asked for. Nothing here knows what a drug or a trial is.
 from __future__ import annotations
 
 import csv
-import json
 import math
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from offtarget.errors import InputError, nearest, sentence, short
 from offtarget.evidence import Evidence, Grade, Quantity, reference
 from offtarget.units import convert, parse, same_dimension
 
-__all__ = ["Table", "read_csv", "read_text", "read_toml", "write_toml"]
+__all__ = ["Table", "read_csv", "read_text", "read_toml"]
 
 _LARGEST = 5_000_000  # bytes; a study is a few kilobytes, and noise should be refused before it is parsed
 
@@ -265,46 +264,3 @@ class Table:
                 raise InputError(
                     f"{self.at(key)}: this key is not known here. {nearest(key, self.used, kind='key')}"
                 )
-
-
-def write_toml(record: Mapping[str, Any]) -> str:
-    """A mapping of texts, numbers, flags, lists and tables as TOML that reads back to the same mapping."""
-    return "\n".join(_toml_lines(record, ())) + "\n"
-
-
-def _toml_lines(record: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
-    inner = {key: value for key, value in record.items() if _is_table(value) or _is_tables(value)}
-    for key, value in record.items():
-        if key not in inner:
-            yield f"{_toml_key(key)} = {_toml_value(value)}"
-    for key, value in inner.items():
-        here = (*path, key)
-        dotted = ".".join(_toml_key(part) for part in here)
-        for item in value if _is_tables(value) else (value,):
-            yield ""
-            yield f"[[{dotted}]]" if _is_tables(value) else f"[{dotted}]"
-            yield from _toml_lines(item, here)
-
-
-def _is_table(value: object) -> bool:
-    return isinstance(value, Mapping)
-
-
-def _is_tables(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(_is_table(item) for item in value)
-
-
-def _toml_key(key: str) -> str:
-    return key if key.replace("_", "").replace("-", "").isalnum() and key.isascii() else json.dumps(key)
-
-
-def _toml_value(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_toml_value(item) for item in value) + "]"
-    if isinstance(value, float) and not math.isfinite(value):
-        return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
-    return repr(value)

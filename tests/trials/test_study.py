@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from offtarget.catalog import find, ids
 from offtarget.errors import InputError
-from offtarget.records import write_toml
 from offtarget.trials.study import load_trial, trial_from_record
+from offtarget.trials.toml import write_toml
 from offtarget.units import DAYS_PER_MONTH
 
 STIM1 = tomllib.loads(find("trials", "stim1").read_text(encoding="utf-8"))

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
-from offtarget.engine.derivatives import derivative, product, total
 from offtarget.engine.formula import Namer, python
+from offtarget.engine.tape import Tape
 from offtarget.errors import InputError, nearest
 from offtarget.models.expression import Expression, Number, Symbol, symbols
 from offtarget.models.model import Model
@@ -240,7 +240,7 @@ class _Writer:
         """Derivatives go through the named rules by the chain rule, so what rules share is computed once."""
         slopes = self.book.derivatives
         names = self.book.moving(slopes.values())
-        tape = _Tape(self, [*slopes, "time"])
+        tape = Tape(self._text, self.namer, [*slopes, "time"])
         lines = ["clear(out, by_time)"]
         for name in names:
             tape.define(name, self.book.definitions[name])
@@ -257,56 +257,3 @@ class _Writer:
         return self._function(
             "jacobian", "t, y, p, s, out, by_time", says, [*lines, *used, *tape.lines, *entries], reads
         )
-
-
-class _Tape:
-    """Derivatives of the named rules, line by line."""
-
-    def __init__(self, writer: _Writer, variables: Sequence[str]) -> None:
-        self.writer, self.variables = writer, variables
-        self.lines: list[str] = []
-        self.expressions: list[Expression] = []
-        self.known: dict[str, dict[str, Expression]] = {name: {name: Number(1.0)} for name in variables}
-
-    def define(self, name: str, expression: Expression) -> None:
-        """Note the derivatives of a rule by every variable it depends on."""
-        found = self.gradient(name, expression)
-        self.known[name] = {
-            variable: self._hold(f"{name}_by_{variable}", value) for variable, value in found.items()
-        }
-
-    def gradient(self, stem: str, expression: Expression) -> dict[str, Expression]:
-        """The derivatives of an expression by every variable it depends on, through the rules it names."""
-        inner = [name for name in sorted(symbols(expression)) if name in self.known]
-        partial = {name: derivative(expression, name) for name in inner}
-        if len(inner) > 0:
-            shared = {
-                name: sum(name in self.known and v in self.known[name] for v in self.variables)
-                for name in inner
-            }
-            partial = {
-                name: self._hold(f"{stem}_by_{name}", value) if shared[name] > 1 else value
-                for name, value in partial.items()
-            }
-        gradient = {}
-        for variable in self.variables:
-            terms = [
-                product(partial[name], self.known[name][variable])
-                for name in inner
-                if variable in self.known[name]
-            ]
-            if terms:
-                gradient[variable] = total(*terms)
-        for value in gradient.values():
-            self.expressions.append(value)
-        return {k: v for k, v in gradient.items() if v != Number(0.0)}
-
-    def _hold(self, stem: str, value: Expression) -> Expression:
-        """Give an expression a name, unless it is as short as one."""
-        if isinstance(value, Number | Symbol):
-            return value
-        self.expressions.append(value)
-        text = self.writer._text(value)
-        name = self.writer.namer.local(stem)
-        self.lines.append(f"{name} = {text}")
-        return Symbol(name)

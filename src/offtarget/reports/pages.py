@@ -18,8 +18,8 @@ from offtarget.pharmacology.drug import load_drug
 from offtarget.pharmacology.mechanism import load_mechanism
 from offtarget.pharmacology.targets import load_targets
 from offtarget.population import load_population
-from offtarget.records import write_toml
 from offtarget.trials.study import load_trial
+from offtarget.trials.toml import write_toml
 from offtarget.trials.trial import Trial
 
 __all__ = ["load", "page", "plain"]

@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from offtarget.errors import InputError, sentence
-from offtarget.records import read_text, write_toml
+from offtarget.records import read_text
 from offtarget.trials.result import Outcome, Panel, TrialResult
+from offtarget.trials.toml import write_toml
 from offtarget.trials.trial import Trial
 
 __all__ = ["MANIFEST", "manifest", "read_manifest", "ready_folder", "save"]
