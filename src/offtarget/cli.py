@@ -201,13 +201,14 @@ def _summary(result: TrialResult) -> None:
     """The short table: each endpoint, arm and time beside what was published, then the run's accounts."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from offtarget.reports.table import rows, summary_lines
 
     head, *body = rows(result)
     table = Table(*head, title=None, box=None, pad_edge=False)
     for row in body:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     console = Console(
         width=None if sys.stdout.isatty() else _PIPED, soft_wrap=not sys.stdout.isatty(), highlight=False
     )

@@ -188,6 +188,7 @@ def test_the_panel_and_the_parameter_table_are_complete(make_trial: Make) -> Non
     assert (panel.median <= panel.high + 1e-12).all()
     names = [row.name for row in result.parameters]
     assert len(names) == len(set(names))
-    assert {"growth", "K_T", "CL_imatinib", "on_t_cell_brake", "assay copies"} <= set(names)
+    assert {"growth", "K_T", "CL_imatinib", "max_t_cell_brake", "assay copies"} <= set(names)
+    assert all(row.evidence is not None for row in result.parameters)
     assert result.troughs["imatinib"].shape == (30,)
     assert {row.statistic for row in result.exposures} == {"mean", "SD", "median"}

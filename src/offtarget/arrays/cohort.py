@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +55,13 @@ class Cohort:
     def with_columns(self, columns: Mapping[str, NDArray[np.float64]], units: Mapping[str, str]) -> Cohort:
         """A new cohort with these columns added or replaced."""
         return Cohort(self.patients, {**self.columns, **columns}, {**self.units, **units})
+
+    @classmethod
+    def joined(cls, parts: Sequence[Cohort]) -> Cohort:
+        """The patients of several cohorts with the same columns, one after another."""
+        first = parts[0]
+        columns = {name: np.concatenate([part.column(name) for part in parts]) for name in first.columns}
+        return cls(np.concatenate([part.patients for part in parts]), columns, first.units)
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Cohort:
         """A new cohort of some of the patients: a mask of shape (n,) or row numbers."""

@@ -20,7 +20,11 @@ __all__ = ["exposure_rows", "input_digests", "parameter_rows", "troughs"]
 
 
 def parameter_rows(setup: Setup) -> tuple[ParameterRow, ...]:
-    """Every number behind the trial, once: the population's distributions first, then what the model keeps fixed."""
+    """Every number behind the trial, once: the population's distributions first, then what the model keeps fixed.
+
+    Switches, the dose in force and unit conversions, which treatment adds to a model, are not numbers to be believed or
+    doubted, and are left out.
+    """
     return tuple(_rows(setup))
 
 
@@ -37,7 +41,7 @@ def _rows(setup: Setup) -> Iterator[ParameterRow]:
         if parameter.id not in sampled:
             yield _fixed(parameter, "model")
     for parameter in setup.model.parameters:
-        if parameter.id not in untreated:
+        if parameter.id not in untreated and parameter.evidence is not None:
             yield _fixed(parameter, "pharmacology")
     for assay in ("copies", "copies_log_sd", "error_log10_sd", "missed"):
         quantity = getattr(setup.trial.assay, assay)

@@ -127,13 +127,14 @@ def _result(
     simulated = sum(chunk.cohort.size for chunk in chunks)
     days = record_days(trial.horizon)
     seen = [chunk for chunk in chunks if chunk.arms[0].values.shape[1] == days.size]
-    exposed = troughs(setup, seen[0].cohort, seed)
+    everyone = Cohort.joined([chunk.cohort for chunk in seen])
     return TrialResult(
         trial=trial, model=setup.model, planned=planned, patients=simulated, seed=seed, outcomes=outcomes,
         estimates=estimate(trial, outcomes), comparisons=compare(trial, outcomes), accounting=accounting,
         panel=make_panel(trial, kernel, days, [chunk.cohort.patients for chunk in seen],
                          [[chunk.arms[number] for chunk in seen] for number in range(len(trial.arms))]),
-        parameters=parameter_rows(setup), troughs=exposed, exposures=exposure_rows(setup, seen[0].cohort, seed),
+        parameters=parameter_rows(setup), troughs=troughs(setup, everyone, seed),
+        exposures=exposure_rows(setup, everyone, seed),
         versions=stamp(), inputs=input_digests(setup), seconds=watch.seconds,
     )  # fmt: skip
 
