@@ -96,6 +96,9 @@ BAD = {
     "400 mg imatinib every 0 h": "above zero",
     "400 mg imatinib every -24 h": "above zero",
     "400 mg imatinib every 1 s": "at least \"1 h\"",
+    "400 mg imatinib every 59 minute": "at least \"1 h\"",
+    "400 mg imatinib every 11 years": "at most \"10 years\"",
+    "400 mg imatinib every 1e300 years": "at most \"10 years\"",
     "400 mg imatinib every 1e999 h": "after \"every\"",
     "400 mg imatinib every nan h": "after \"every\"",
     "400 mg imatinib every 24 h every 12 h": "Say how often",
@@ -140,6 +143,10 @@ BAD = {
     "x" * 5000: "such as",
     "9" * 1000 + " mg imatinib every 24 h": "such as",
 }  # fmt: skip
+
+
+def test_the_rarest_dose_is_one_every_ten_years() -> None:
+    assert read("400 mg imatinib every 10 years").interval("imatinib", 0) == 3652.5
 
 
 def test_there_are_fifty_bad_regimens_and_more() -> None:

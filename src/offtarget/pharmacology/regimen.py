@@ -29,6 +29,7 @@ _NOTHING = re.compile(r"(?:stop|nothing)(?:\s+(\S+))?", re.IGNORECASE)
 _BARE = re.compile(r"[-+]?[\d.]+(?:e[-+]?\d+)?", re.IGNORECASE)
 _LONGEST = 2000  # letters
 _SHORTEST = 1 / 24  # day
+_RAREST = 3652.5  # day, ten years
 _MOST = 1e6  # mg
 
 
@@ -41,7 +42,8 @@ def parse_regimen(text: str, *, where: str) -> Regimen:
 
     Raises:
         InputError: not a regimen, an unknown drug, an amount or duration without its unit, not above zero, not finite
-            or of the wrong kind, an ``until`` that is not later than the one before.
+            or of the wrong kind, more than 1 kg, more often than every hour or more rarely than every ten years, an
+            ``until`` that is not later than the one before.
 
     Example:
         >>> regimen = parse_regimen("400 mg imatinib every 24 h until 60 months then stop", where="arm")
@@ -114,6 +116,8 @@ def _body(text: str, carried: str, where: str) -> tuple[str, float, float]:
     interval = _duration(every[0], "every", "24 h", where)
     if interval < _SHORTEST:
         raise InputError(sentence(where, expected='at least "1 h" after "every"', got=every[0]))
+    if interval > _RAREST:
+        raise InputError(sentence(where, expected='at most "10 years" after "every"', got=every[0]))
     return drug, dose, interval
 
 
