@@ -72,11 +72,22 @@ def test_mmr_can_be_lost_only_after_it_was_met() -> None:
     assert _holds("MMR lost, confirmed", _after([50, 0.05, 0.2, 0.3]))
 
 
-def test_a_rise_compares_two_consecutive_positive_samples() -> None:
+def test_a_rise_is_over_the_first_positive_sample_and_needs_a_second_one() -> None:
     assert _holds("1-log rise", _after([0.001, 0.01]))
     assert not _holds("1-log rise", _after([0.001, 0.009]))
+    assert _holds("1-log rise", _after([0.001, 0.004, 0.012]))  # tenfold over the first, though not over the last
     assert not _holds("1-log rise", _after([0.0, 0.05]))
+    assert not _holds("1-log rise", _after([0.001, 0.0, 0.02]))  # a negative sample between begins the count anew
     assert _holds("1-log rise", _after([0.001, None, 0.02]))
+
+
+def test_a_level_is_met_by_the_latest_sample_not_by_an_earlier_one() -> None:
+    history = _after([50.0, 0.0])
+    assert _holds("MR4.5", history)
+    history.record(EVERYONE, np.array([60.0]), _sample(0.0, copies=12_000))
+    assert not _holds("MR4.5", history)  # too small a sample to say so
+    assert _holds("MR4", history)
+    assert _holds("MR4.5 held 20 days", history)  # but nothing broke the response
 
 
 def test_and_binds_tighter_than_or() -> None:

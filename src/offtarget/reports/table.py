@@ -133,6 +133,7 @@ class Account:
     finished: int
     failures: tuple[tuple[str, int], ...]
     rules: tuple[tuple[str, int], ...]
+    cell_free: int
     clocks: tuple[Clock, ...]
 
     @property
@@ -158,7 +159,8 @@ def _account(result: TrialResult, row: Accounting) -> Account:
         reached = int(mine[0].patients.size) if mine else 0
         clocks.append(Clock(endpoint.name, endpoint.origin, reached, row.planned - reached))
     finished = row.statuses.get(Status.FINISHED, 0)
-    return Account(row.arm, row.planned, finished, failures, tuple(row.rules_fired.items()), tuple(clocks))
+    rules = tuple(row.rules_fired.items())
+    return Account(row.arm, row.planned, finished, failures, rules, row.cell_free, tuple(clocks))
 
 
 def summary_lines(result: TrialResult) -> tuple[str, ...]:
@@ -182,4 +184,6 @@ def _told(one: Account) -> str:
     waited = {clock.origin: clock.never for clock in one.clocks if clock.never}
     never = [f'{number} never came to "{origin}"' for origin, number in waited.items()]
     said = f"{one.arm}: {count(one.planned, 'patient')}, {one.finished} finished, {ended}"
+    if one.cell_free:
+        said += f"; {one.cell_free} ended without a leukaemic cell"
     return f"{said}; {joined(never)}." if never else f"{said}."

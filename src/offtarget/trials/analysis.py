@@ -34,7 +34,7 @@ def estimate(trial: Trial, outcomes: tuple[Outcome, ...]) -> tuple[Estimate, ...
     for endpoint in trial.endpoints:
         for arm in trial.arms:
             mine = [one for one in outcomes if (one.arm, one.endpoint) == (arm.name, endpoint.name)]
-            if endpoint.measure == "at visit":
+            if endpoint.at_visit:
                 found += [
                     _at_visit(trial, endpoint, one, month)
                     for one, month in zip(mine, endpoint.report_at, strict=True)
@@ -81,7 +81,7 @@ def compare(trial: Trial, outcomes: tuple[Outcome, ...]) -> tuple[Comparison, ..
     """
     found: list[Comparison] = []
     for endpoint in trial.endpoints:
-        if endpoint.measure == "at visit":
+        if endpoint.at_visit:
             continue
         by_arm = {one.arm: one for one in outcomes if one.endpoint == endpoint.name}
         first = by_arm[trial.arms[0].name]

@@ -45,15 +45,15 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Met(Condition):
-    """A level met at the latest sample; confirmed: at the sample before it as well."""
+    """A level at which the latest sample was scored; confirmed: at the sample before it as well."""
 
     level: str
     confirmed: bool = False
 
     def holds(self, history: History) -> Mask:
-        run = history.since[self.level]
-        met = history.taken & ~np.isnan(run)
-        return np.asarray(met & (history.now > run)) if self.confirmed else met
+        met = history.scored[self.level]
+        with np.errstate(invalid="ignore"):
+            return np.asarray(met & (history.now > history.since[self.level])) if self.confirmed else met
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +99,18 @@ class Above(Condition):
 
 @dataclass(frozen=True, slots=True)
 class Rise(Condition):
-    """Two consecutive positive samples, the second higher by powers of ten: the first criterion of STIM1."""
+    """Positivity confirmed by a later positive sample, higher than the first of the run by powers of ten.
+
+    The first criterion of STIM1 (mahon2010): a rise of one log over the first positive point, not over the one before:
+    few leukaemias grow tenfold between two monthly samples.
+    """
 
     logs: float
 
     def holds(self, history: History) -> Mask:
-        both = history.detected & history.before_detected
         with np.errstate(invalid="ignore"):
-            return np.asarray(both & (history.measured >= history.before_measured * 10.0**self.logs))
+            risen = history.measured >= history.first_positive * 10.0**self.logs
+        return np.asarray(history.detected & (history.positives >= 2) & risen)
 
 
 @dataclass(frozen=True, slots=True)

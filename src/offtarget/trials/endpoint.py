@@ -1,7 +1,8 @@
 """Endpoints as clocks: started by an origin, stopped by an event, read at the end as Outcomes.
 
 A clock sees what the clinic sees. Patients whose simulation failed are censored at their last visit; in "at visit"
-endpoints a patient without a sample near the visit counts as one who did not respond.
+endpoints a patient without a sample near the visit counts as one in whom the event did not happen, or, where the study
+says "at visit, measured", not at all.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class Clock:
         self.event = np.full(patients, np.nan)
         self.seen = self.origin.copy()
         self._state = np.zeros((patients, len(endpoint.report_at)), bool)
+        self._measured = np.zeros_like(self._state)
 
     def start(self, then: str, rows: Mask, day: NDArray[np.float64]) -> None:
         """A rule that does ``then`` fired for ``rows`` on ``day``; the first such firing starts the clock."""
@@ -51,23 +53,30 @@ class Clock:
         holds = running & self.endpoint.condition.holds(history)
         self.event = np.where(holds & np.isnan(self.event), history.now, self.event)
         self.seen = np.where(running, history.now, self.seen)
-        if self.endpoint.measure == "at visit":
+        if self.endpoint.at_visit:
             for column, month in enumerate(self.endpoint.report_at):
                 due = self.origin + month * DAYS_PER_MONTH
                 near = running & (np.abs(history.now - due) <= _STALE) & (history.now <= due + 1.0)
                 self._state[:, column] = np.where(near, holds, self._state[:, column])
+                self._measured[:, column] |= near
 
     def outcomes(self, patients: NDArray[np.uint64]) -> tuple[Outcome, ...]:
         """What happened to the patients whose clock started: one Outcome, or one a reported visit."""
         counted = ~np.isnan(self.origin)
-        who, origin = patients[counted], self.origin[counted]
-        weight = np.ones(who.shape)
-        if self.endpoint.measure == "at visit":
+        if self.endpoint.at_visit:
             return tuple(
-                Outcome(self.arm.name, self.endpoint.name, who, origin, np.full(who.shape, month * DAYS_PER_MONTH),
-                        self._state[counted, column], weight)
-                for column, month in enumerate(self.endpoint.report_at)
-            )  # fmt: skip
+                self._visit(patients, counted, column) for column in range(len(self.endpoint.report_at))
+            )
+        who, origin = patients[counted], self.origin[counted]
         happened = ~np.isnan(self.event[counted])
         time = np.where(happened, self.event[counted], self.seen[counted]) - origin
-        return (Outcome(self.arm.name, self.endpoint.name, who, origin, time, happened, weight),)
+        return (Outcome(self.arm.name, self.endpoint.name, who, origin, time, happened, np.ones(who.shape)),)
+
+    def _visit(self, patients: NDArray[np.uint64], counted: Mask, column: int) -> Outcome:
+        if self.endpoint.measure == "at visit, measured":
+            counted = counted & self._measured[:, column]
+        who, day = patients[counted], self.endpoint.report_at[column] * DAYS_PER_MONTH
+        state, origin = self._state[counted, column], self.origin[counted]
+        return Outcome(
+            self.arm.name, self.endpoint.name, who, origin, np.full(who.shape, day), state, np.ones(who.shape)
+        )

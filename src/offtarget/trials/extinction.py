@@ -13,12 +13,17 @@ from numpy.typing import NDArray
 
 from offtarget.arrays.schedule import Action, Events
 from offtarget.engine.kernel import Kernel
+from offtarget.evidence import Evidence, Grade, Quantity
 from offtarget.trials.history import Mask
 
 __all__ = ["EXTINCT", "extinctions"]
 
 #: Expected cells of a clone below which it is none.
-EXTINCT = 1e-3
+EXTINCT = Quantity(
+    1e-3,
+    "cell",
+    Evidence("", Grade.ASSUMED, "one cell in a thousand such clones, at most; results depend on it"),
+)
 
 
 def extinctions(
@@ -42,7 +47,7 @@ def extinctions(
         names = (f"P_{clone}", f"Q_{clone}")
         cells = outputs[:, [kernel.outputs.index(name) for name in names]]
         total = cells.sum(axis=1)
-        gone = np.flatnonzero(rows & (total != 0) & (total < EXTINCT))
+        gone = np.flatnonzero(rows & (total != 0) & (total < EXTINCT.value))
         if gone.size:
             events += [
                 Events(name, Action.ADD, gone, day[gone], -cells[gone, column])

@@ -21,7 +21,7 @@ from offtarget.engine.kernel import Kernel
 from offtarget.trials.agenda import Agenda
 from offtarget.trials.assay import Sample
 from offtarget.trials.endpoint import Clock
-from offtarget.trials.extinction import extinctions
+from offtarget.trials.extinction import EXTINCT, extinctions
 from offtarget.trials.history import History, Mask
 from offtarget.trials.result import Outcome
 from offtarget.trials.setup import MEASURED, Setup
@@ -40,6 +40,7 @@ class Followed:
         measured, detected: assay results at the visits nearest to the recorded days, shape (n, days).
         status: shape (n,).
         fired: rule in words -> how many patients it fired for.
+        cell_free: patients who ended without a leukaemic cell.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -48,6 +49,7 @@ class Followed:
     detected: NDArray[np.bool_]
     status: NDArray[np.int8]
     fired: Mapping[str, int]
+    cell_free: int
 
 
 def follow(
@@ -91,6 +93,8 @@ class _Ward:
         trial, n = setup.trial, cohort.size
         self.arm, self.trial, self.seed, self.days, self.cohort = arm, trial, seed, days, cohort
         self.kernel, self.clones = kernel, setup.model.clones
+        self.places = [kernel.outputs.index(f"{kind}_{clone}") for clone in self.clones for kind in "PQ"]
+        self.cells = np.full(n, np.nan)
         self.gone: list[Events] = []
         self.agenda = Agenda(trial, arm, n)
         self.treatment = Treatment(trial, arm, cohort, seed)
@@ -132,6 +136,7 @@ class _Ward:
         if visiting.any():
             self._visit(visiting, day, outputs[:, self.column])
             self.gone = extinctions(self.kernel, self.clones, outputs, visiting, day)
+        self.cells = np.where(alive, outputs[:, self.places].sum(axis=1), np.nan)
 
     def _visit(self, rows: Mask, day: NDArray[np.float64], truth: NDArray[np.float64]) -> None:
         sample = self._measure(rows, day, truth)
@@ -173,4 +178,7 @@ class _Ward:
         fired: Counter[str] = Counter()
         for rule, times in zip(self.arm.rules, self.fired, strict=True):
             fired[f"{rule.when}: {rule.then}"] += int(np.count_nonzero(times))
-        return Followed(outcomes, self.values, self.measured, self.detected, status.copy(), dict(fired))
+        cell_free = int(np.count_nonzero(self.cells < EXTINCT.value)) if self.clones else 0
+        return Followed(
+            outcomes, self.values, self.measured, self.detected, status.copy(), dict(fired), cell_free
+        )

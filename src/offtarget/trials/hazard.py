@@ -82,7 +82,7 @@ def hazard_ratio(
 
 
 def _maximum(table: _Table) -> float:
-    """Newton's method, halving steps that overshoot."""
+    """Newton's method, no step longer than two."""
     beta = 0.0
     for _ in range(_ITERATIONS):
         slope, curvature = table.score(beta)

@@ -20,6 +20,9 @@ class History:
         fresh: whether that visit brought a sample, shape (n,).
         measured, detected, taken: latest sample: percent IS, any transcript found, was there one.
         before_measured, before_detected, before_taken: the sample before it.
+        first_positive: first sample of the present unbroken run of positive samples, percent; NaN outside one.
+        positives: how many samples the present run of positive samples has.
+        scored: level -> whether the latest sample was scored at that level.
         since: level -> day on which the present unbroken run at that level began, NaN when there is none.
         ever: level -> whether the level was ever met.
         on_days: drug -> days on the drug so far.
@@ -36,6 +39,8 @@ class History:
         self.measured, self.before_measured = filled(np.nan), filled(np.nan)
         self.detected, self.before_detected = np.zeros(patients, bool), np.zeros(patients, bool)
         self.taken, self.before_taken = np.zeros(patients, bool), np.zeros(patients, bool)
+        self.first_positive, self.positives = filled(np.nan), np.zeros(patients, np.int64)
+        self.scored = {level: np.zeros(patients, bool) for level in LEVELS}
         self.since = {level: filled(np.nan) for level in LEVELS}
         self.ever = {level: np.zeros(patients, bool) for level in LEVELS}
         self.on_days = {drug: filled(0.0) for drug in drugs}
@@ -56,17 +61,32 @@ class History:
             latest = getattr(self, name)
             setattr(self, f"before_{name}", np.where(new, latest, getattr(self, f"before_{name}")))
             setattr(self, name, np.where(new, getattr(sample, name), latest))
+        positive = new & sample.detected
+        begins = positive & (self.positives == 0)
+        self.first_positive = np.where(
+            begins, sample.measured, np.where(new & ~positive, np.nan, self.first_positive)
+        )
+        self.positives = np.where(positive, self.positives + 1, np.where(new, 0, self.positives))
         for level, threshold in LEVELS.items():
             met = new & self.assay.meets(level, sample)
             broken = new & sample.detected & (sample.measured > threshold)
             run = np.where(broken, np.nan, self.since[level])
             self.since[level] = np.where(met & np.isnan(run), day, run)
             self.ever[level] |= met
+            self.scored[level] = np.where(new, met, self.scored[level])
 
     def dose(
         self, drug: str, taking: Mask, rows: Mask, day: NDArray[np.float64], elapsed: NDArray[np.float64]
     ) -> None:
-        """Enter treatment since the last visit: ``elapsed`` days on the drug for those ``taking`` it among ``rows``."""
+        """Enter treatment since the last visit.
+
+        Args:
+            drug: the drug.
+            taking: who was to take it since then, shape (n,).
+            rows: who has a visit, shape (n,).
+            day: of the last visit, on which those who stopped did so, shape (n,).
+            elapsed: days since then, shape (n,).
+        """
         self.on_days[drug] = np.where(rows & taking, self.on_days[drug] + elapsed, self.on_days[drug])
         was_on = self.on_days[drug] > 0
         stopping = rows & ~taking & was_on & np.isnan(self.off_since[drug])

@@ -10,20 +10,23 @@ from numpy.typing import NDArray
 from offtarget.arrays.cohort import Cohort
 from offtarget.catalog import find
 from offtarget.distributions import Distribution
-from offtarget.evidence import digest
+from offtarget.evidence import Quantity, digest
 from offtarget.models.model import Parameter
-from offtarget.pharmacology.drug import pharmacokinetic_troughs
+from offtarget.pharmacology.drug import Drug, pharmacokinetic_troughs
+from offtarget.trials.extinction import EXTINCT
 from offtarget.trials.result import ExposureRow, ParameterRow
 from offtarget.trials.setup import Setup
 
 __all__ = ["exposure_rows", "input_digests", "parameter_rows", "troughs"]
 
+#: How the meaning of a parameter begins that is what it is by definition.
+_BY_DEFINITION = ("handle:", "switch:")
+
 
 def parameter_rows(setup: Setup) -> tuple[ParameterRow, ...]:
     """Every number behind the trial, once: the population's distributions first, then what the model keeps fixed.
 
-    Switches, the dose in force and unit conversions, which treatment adds to a model, are not numbers to be believed or
-    doubted, and are left out.
+    Handles, switches, the dose in force and unit conversions are not numbers to be believed or doubted: left out.
     """
     return tuple(_rows(setup))
 
@@ -36,17 +39,45 @@ def _rows(setup: Setup) -> Iterator[ParameterRow]:
         yield ParameterRow(
             one.name, group, said, one.distribution.unit, one.meaning, one.distribution.evidence
         )
+    for drug in setup.drugs:
+        yield from _drug_rows(drug)
     untreated = {one.id for one in setup.untreated.parameters}
     for parameter in setup.untreated.parameters:
-        if parameter.id not in sampled:
+        if parameter.id not in sampled and not parameter.name.startswith(_BY_DEFINITION):
             yield _fixed(parameter, "model")
     for parameter in setup.model.parameters:
         if parameter.id not in untreated and parameter.evidence is not None:
             yield _fixed(parameter, "pharmacology")
-    for assay in ("copies", "copies_log_sd", "error_log10_sd", "missed"):
-        quantity = getattr(setup.trial.assay, assay)
-        name = f"assay {assay.replace('_', ' ')}"
-        yield ParameterRow(name, "assay", f"{quantity.value:g}", quantity.unit, "", quantity.evidence)
+    for key in ("copies", "copies_log_sd", "error_log10_sd", "missed"):
+        quantity = getattr(setup.trial.assay, key)
+        yield _quantity(f"assay {key.replace('_', ' ')}", "assay", quantity, "")
+    yield _quantity("extinct below", "model", EXTINCT, "expected cells of a clone that count as none")
+
+
+def _drug_rows(drug: Drug) -> Iterator[ParameterRow]:
+    """How patients differ in handling a drug; typical values are among the parameters of the treated model."""
+    for name, part in (("CL", drug.clearance), ("V", drug.volume)):
+        yield _quantity(f"{name}_{drug.id} log-sd", "pharmacology", part.log_sd, "spread between patients")
+        yield _quantity(
+            f"{name}_{drug.id} factor", "pharmacology", part.factor, "multiplies the published typical value"
+        )
+        yield _quantity(
+            f"{name}_{drug.id} log-sd factor", "pharmacology", part.log_sd_factor, "multiplies the spread"
+        )
+    yield _quantity(
+        f"CL and V of {drug.id}", "pharmacology", drug.correlation, "correlation of their logarithms"
+    )
+    yield _quantity(
+        f"{drug.id} residual", "pharmacology", drug.residual, "relative error of one measured trough"
+    )
+    free = drug.free_fraction
+    yield ParameterRow(
+        f"fu_{drug.id} spread", "pharmacology", _said(free), free.unit, "free fraction", free.evidence
+    )
+
+
+def _quantity(name: str, group: str, one: Quantity, meaning: str) -> ParameterRow:
+    return ParameterRow(name, group, f"{one.value:.4g}", one.unit, meaning, one.evidence)
 
 
 def _fixed(one: Parameter, group: str) -> ParameterRow:
@@ -88,7 +119,14 @@ def exposure_rows(setup: Setup, cohort: Cohort, seed: int) -> tuple[ExposureRow,
                 one.statistic
             ]
             found.append(
-                ExposureRow(drug.id, one.regimen, one.statistic, float(simulated), one.value, one.evidence)
+                ExposureRow(
+                    drug.id,
+                    f"{one.regimen}, every dose taken",
+                    one.statistic,
+                    float(simulated),
+                    one.value,
+                    one.evidence,
+                )
             )
     return tuple(found)
 

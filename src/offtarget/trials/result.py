@@ -90,12 +90,18 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Accounting:
-    """What became of the patients of one arm: planned = sum of ``statuses``; the rest explains the counts."""
+    """What became of the patients of one arm: planned = sum of ``statuses``; the rest explains the counts.
+
+    Attributes:
+        rules_fired: rule in words -> patients it fired for.
+        cell_free: patients who ended without a leukaemic cell of any clone, by the rule of ``extinction``.
+    """
 
     arm: str
     planned: int
     statuses: Mapping[Status, int]
     rules_fired: Mapping[str, int]
+    cell_free: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -155,7 +155,7 @@ def _account(arm: str, parts: list[Followed]) -> Accounting:
     status = np.concatenate([part.status for part in parts])
     fired = {rule: sum(part.fired[rule] for part in parts) for rule in parts[0].fired}
     counts = {one: int(np.count_nonzero(status == one)) for one in Status}
-    return Accounting(arm, int(status.size), counts, fired)
+    return Accounting(arm, int(status.size), counts, fired, sum(part.cell_free for part in parts))
 
 
 @dataclass(slots=True)

@@ -156,7 +156,9 @@ def logrank(
     from scipy.special import chdtrc
 
     t, e, w = _columns(time, event, weight)
-    labels, which = np.unique(np.asarray(group), return_inverse=True)
+    counted = w > 0  # the variance counts patients, and one of no weight is none
+    t, e, w = t[counted], e[counted], w[counted]
+    labels, which = np.unique(np.asarray(group)[counted], return_inverse=True)
     freedom = int(labels.size) - 1
     if freedom < 1 or not e.any():
         return LogRank(np.nan, max(freedom, 0), np.nan)

@@ -82,6 +82,7 @@ def manifest(result: TrialResult) -> dict[str, Any]:
         "format": _FORMAT, "trial": trial.id, "title": trial.title, "seed": result.seed,
         "planned": result.planned, "patients": result.patients, "complete": result.patients == result.planned,
         "digest": result.digest(), "digest_first_100": result.digest(first=100), "statuses": statuses,
+        "cell_free": {row.arm: row.cell_free for row in result.accounting},
         "rules_fired": {row.arm: dict(row.rules_fired) for row in result.accounting},
         "estimates": [_plain(estimate) for estimate in result.estimates],
         "comparisons": [_plain(comparison) for comparison in result.comparisons],

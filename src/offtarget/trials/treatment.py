@@ -65,7 +65,7 @@ class Treatment:
         """Write into the history how long ``rows`` have been on each drug since their last visit."""
         elapsed = day - self._seen
         for drug, course in self._courses.items():
-            history.dose(drug, course.taking(drug, self._seen), rows, day, elapsed)
+            history.dose(drug, course.taking(drug, self._seen), rows, self._seen, elapsed)
         self._seen = np.where(rows, day, self._seen)
 
     def would_change(self, rule: int) -> Mask:

@@ -21,6 +21,7 @@ MEASURES: Mapping[str, str] = {
     "free of event": "free of event, Kaplan-Meier",
     "reached by": "reached by then, 1 - Kaplan-Meier",
     "at visit": "at the visit, all patients",
+    "at visit, measured": "at the visit, patients with a sample",
 }
 
 
@@ -72,6 +73,11 @@ class Endpoint:
     condition: Condition
     report_at: tuple[float, ...]
     definition: str
+
+    @property
+    def at_visit(self) -> bool:
+        """Whether the endpoint is a share of patients at a visit rather than a time to an event."""
+        return self.measure.startswith("at visit")
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ _BEFORE = 1e-6
 
 def survival(result: TrialResult) -> tuple[Figure | Gap, ...]:
     """A Kaplan-Meier figure for each endpoint that is a time to an event."""
-    timed = [one for one in study(result).endpoints if one.measure != "at visit"]
+    timed = [one for one in study(result).endpoints if not one.at_visit]
     return tuple(_figure(result, endpoint, number) for number, endpoint in enumerate(timed, 1))
 
 
