@@ -18,6 +18,7 @@ __all__ = [
     "divide",
     "infix",
     "multiply",
+    "size",
     "substitute",
     "symbols",
 ]
@@ -92,6 +93,25 @@ def symbols(expression: Expression) -> frozenset[str]:
     return frozenset(node.name for node in walk(expression) if isinstance(node, Symbol))
 
 
+def size(expression: Expression) -> int:
+    """How many operators, names and numbers an expression has when written out; shared parts count each time.
+
+    Every distinct part is visited once, so that a small tree of shared parts that stands for a huge formula is
+    measured quickly.
+    """
+    sizes: dict[int, int] = {}
+    stack = [expression]
+    while stack:
+        node = stack[-1]
+        inside = node.arguments if isinstance(node, Call) else ()
+        missing = [part for part in inside if id(part) not in sizes]
+        if missing:
+            stack += missing
+            continue
+        sizes[id(stack.pop())] = 1 + sum(sizes[id(part)] for part in inside)
+    return sizes[id(expression)]
+
+
 def substitute(expression: Expression, replacements: Mapping[str, Expression]) -> Expression:
     """The expression with names replaced, all at once."""
     if isinstance(expression, Symbol):
@@ -106,6 +126,8 @@ def substitute(expression: Expression, replacements: Mapping[str, Expression]) -
 _INFIX = {"or": 1, "xor": 1, "and": 2, "<": 3, "<=": 3, ">": 3, ">=": 3, "==": 3, "!=": 3,
           "+": 4, "-": 4, "*": 5, "/": 5, "neg": 6, "^": 7}  # fmt: skip
 _WORDS = {"and": "&&", "or": "||"}
+#: A comparison of a comparison has no infix form: a < b < c means a < b && b < c. The outer one becomes a function.
+_COMPARISONS = {"<": "lt", "<=": "leq", ">": "gt", ">=": "geq", "==": "eq", "!=": "neq"}
 
 
 def infix(expression: Expression) -> str:
@@ -127,15 +149,28 @@ def _infix(node: Expression, outer: int) -> str:
     if isinstance(node, Symbol):
         return node.name
     level = _INFIX.get(node.operator)
-    if level is None or (node.operator == "xor"):
-        return f"{node.operator}({', '.join(_infix(part, 0) for part in node.arguments)})"
+    if level is None or node.operator == "xor" or _compares_comparisons(node):
+        word = _COMPARISONS.get(node.operator, node.operator)
+        return f"{word}({', '.join(_infix(part, 0) for part in node.arguments)})"
     if node.operator == "neg":
         text = f"-{_infix(node.arguments[0], level)}"
     else:
         word = _WORDS.get(node.operator, node.operator)
         first, *rest = node.arguments
-        left = _infix(first, level + (node.operator == "^"))
+        left = _operand(first, node.operator, level + (node.operator == "^"))
         # a - (b - c), a / (b * c) and a ^ (b ^ c) need brackets; a + (b + c) keeps its author's order too
-        right = [_infix(part, level + 1) for part in rest]
+        right = [_operand(part, node.operator, level + 1) for part in rest]
         text = f" {word} ".join([left, *right]) if node.operator != "^" else "^".join([left, *right])
     return f"({text})" if level < outer else text
+
+
+def _operand(part: Expression, operator: str, outer: int) -> str:
+    inner = part.operator if isinstance(part, Call) else ""
+    # SBML gives && and || one precedence, so whoever mixes them has to say which comes first
+    return _infix(part, max(_INFIX.values()) + 1 if {operator, inner} == {"and", "or"} else outer)
+
+
+def _compares_comparisons(node: Call) -> bool:
+    return node.operator in _COMPARISONS and any(
+        isinstance(part, Call) and part.operator in _COMPARISONS for part in node.arguments
+    )

@@ -1,14 +1,14 @@
-"""The order in which rules can be computed: each after those it uses."""
+"""The order in which rules can be computed, each after those it uses; and whether all they use exists."""
 
 from __future__ import annotations
 
 from graphlib import CycleError, TopologicalSorter
 
-from offtarget.errors import InputError
+from offtarget.errors import InputError, nearest
 from offtarget.models.expression import symbols
-from offtarget.models.model import Rule
+from offtarget.models.model import Model, Rule
 
-__all__ = ["in_order"]
+__all__ = ["in_order", "refuse_undefined"]
 
 
 def in_order(rules: tuple[Rule, ...], *, where: str) -> tuple[Rule, ...]:
@@ -32,3 +32,22 @@ def in_order(rules: tuple[Rule, ...], *, where: str) -> tuple[Rule, ...]:
         raise InputError(
             f"{where}: rules use each other in a circle: {circle}. Let one of them stand on its own."
         ) from None
+
+
+def refuse_undefined(model: Model, *, where: str) -> None:
+    """Refuse a model in which a formula uses a name nobody defines.
+
+    Args:
+        model: the equations.
+        where: the model, for the error sentence.
+
+    Raises:
+        InputError: the first such name, and where it is used.
+    """
+    known = model.names() | {"time"}
+    formulas = [(species.id, species.initial) for species in model.species]
+    formulas += [(rule.id, rule.expression) for rule in (*model.rules, *model.rates)]
+    formulas += [(reaction.id, reaction.rate) for reaction in model.reactions]
+    for id, formula in formulas:
+        for name in sorted(symbols(formula) - known):
+            raise InputError(f'{where}: {id}: "{name}" is defined nowhere. {nearest(name, known)}')

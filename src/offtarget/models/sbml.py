@@ -65,8 +65,10 @@ def read_model(text: str, *, where: str) -> Model:
 def _antimony_to_sbml(text: str, where: str) -> str:
     antimony.clearPreviousLoads()
     if antimony.loadAntimonyString(text) < 0:
-        got = " ".join((antimony.getLastError() or "").split())
-        raise InputError(sentence(where, expected="an Antimony or SBML model", got=got))
+        said = " ".join((antimony.getLastError() or "").split())[:300]
+        raise InputError(
+            sentence(where, expected="an Antimony or SBML model", got=" ".join(text.split()), then=said)
+        )
     name = antimony.getMainModuleName()
     sbml = antimony.getSBMLString(name)
     antimony.clearPreviousLoads()

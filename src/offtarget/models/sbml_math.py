@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import libsbml
 
 from offtarget.errors import InputError, UnsupportedError, sentence
-from offtarget.models.expression import Call, Expression, Number, Symbol, substitute
+from offtarget.models.expression import OPERATORS, Call, Expression, Number, Symbol, size, substitute, walk
 
 __all__ = ["Functions", "from_ast", "parse_expression", "to_ast"]
 
@@ -48,6 +49,7 @@ _INVERSE_RECIPROCALS = {
     libsbml.AST_FUNCTION_ARCCOTH: "atanh",
 }  # fmt: skip
 _DEEPEST = 400
+_LONGEST = 100_000  # operators, names and numbers; what is longer was made to be
 
 
 def from_ast(node: Any, *, functions: Functions, where: str, depth: int = 0) -> Expression:
@@ -105,8 +107,17 @@ def _call(
         pairs = pairwise(inside)
         return Call("and", tuple(Call(_OPERATORS[kind], pair) for pair in pairs))
     if kind in _OPERATORS:
-        return Call(_OPERATORS[kind], inside)
+        return _checked(_OPERATORS[kind], inside, where)
     return _spelt_out(node, kind, inside, where)
+
+
+def _checked(operator: str, inside: tuple[Expression, ...], where: str) -> Expression:
+    wanted = OPERATORS[operator]
+    if not inside or (wanted is not None and len(inside) != wanted):
+        raise InputError(
+            sentence(where, expected=f"{wanted or 'some'} arguments of {operator}", got=str(len(inside)))
+        )
+    return inside[0] if operator in ("min", "max") and len(inside) == 1 else Call(operator, inside)
 
 
 def _chained(kind: int, inside: tuple[Expression, ...]) -> bool:
@@ -140,7 +151,10 @@ def _written_out(name: str, inside: tuple[Expression, ...], functions: Functions
         raise InputError(
             sentence(where, expected=f"{len(arguments)} arguments of {name}", got=str(len(inside)))
         )
-    return substitute(body, dict(zip(arguments, inside, strict=True)))
+    found = substitute(body, dict(zip(arguments, inside, strict=True)))
+    if size(found) > _LONGEST:
+        raise UnsupportedError(f"{where}: {name}() is too long when written out. Nothing was simulated.")
+    return found
 
 
 def parse_expression(text: str, *, where: str) -> Expression:
@@ -157,13 +171,18 @@ def parse_expression(text: str, *, where: str) -> Expression:
         >>> parse_expression("a + 2", where="here")
         Call(operator='+', arguments=(Symbol(name='a'), Number(value=2.0, unit=None)))
     """
-    node = libsbml.parseL3Formula(text)
+    settings = libsbml.L3ParserSettings()
+    settings.setParseLog(libsbml.L3P_PARSE_LOG_AS_ERROR)  # log(x) is ln to some readers and log10 to others
+    node = libsbml.parseL3FormulaWithSettings(text, settings)
     if node is None:
-        got = " ".join((libsbml.getLastParseL3Error() or "").split())
+        got = " ".join((libsbml.getLastParseL3Error() or "").split()).rstrip(".")
         raise InputError(
             sentence(where, expected='a formula such as "a * b / (c + d)"', got=text, then=f"{got}.")
         )
-    return from_ast(node, functions={}, where=where)
+    found = from_ast(node, functions={}, where=where)
+    if any(isinstance(part, Number) and not math.isfinite(part.value) for part in walk(found)):
+        raise InputError(sentence(where, expected="a formula of finite numbers", got=text))
+    return found
 
 
 def to_ast(expression: Expression) -> Any:
