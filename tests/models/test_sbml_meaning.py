@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from offtarget.arrays.cohort import Cohort
 from offtarget.arrays.schedule import Schedule
@@ -11,7 +15,7 @@ from offtarget.engine.reference import simulate_reference
 from offtarget.errors import InputError, UnsupportedError
 from offtarget.models.expression import Number, symbols
 from offtarget.models.model import Model
-from offtarget.models.sbml import read_model
+from offtarget.models.sbml import load_model, read_model, write_sbml
 
 MATH = '<math xmlns="http://www.w3.org/1998/Math/MathML">{}</math>'
 LEVEL_3 = (
@@ -155,6 +159,45 @@ def test_definitions_in_other_files_are_not_opened() -> None:
     )
     with pytest.raises(UnsupportedError, match="other files"):
         read_model(text, where="m.xml")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        '<sbml xmlns="http://www.sbml.org/sbml/level3/version9/core" level="3" version="1">',
+        '<sbml xmlns="http://www.sbml.org/sbml/level2/version4" level="3" version="1">',
+        '<sbml xmlns="1://www.sbml.org/sbml/level2/version5" level="2" version="5">',
+        '<sbml xmlns="http://www.sbml.org/sbml/level1" level="1" version="2">',
+        '<sbml level="3" version="1">',
+        '<html xmlns="http://www.sbml.org/sbml/level3/version1/core" level="3" version="1">',
+    ],
+)
+def test_a_document_of_no_known_level_is_refused_before_libsbml_sees_it(head: str) -> None:
+    tail = f'<model id="m"/></{head[1:5]}>'
+    with pytest.raises(InputError, match="states its level, version and namespace"):
+        read_model(head + tail, where="m.xml")
+
+
+def test_a_document_that_claims_another_encoding_is_refused() -> None:
+    for name in ("UTF-16", "UTF-7", "nonsense"):
+        with pytest.raises(InputError, match="UTF-8"):
+            read_model(LEVEL_3.replace("UTF-8", name).format(""), where="m.xml")
+
+
+WORDS = tuple(sorted(set(re.findall(r"[\w.:/]+|[<>=\"]", write_sbml(load_model("hahnel2020"))))))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from(WORDS)), min_size=1, max_size=2))
+def test_a_document_with_words_exchanged_is_a_model_or_one_sentence(swaps: list[tuple[str, str]]) -> None:
+    text = write_sbml(load_model("hahnel2020"))
+    for one, other in swaps:
+        text = text.replace(one, other, 1)
+    try:
+        write_sbml(read_model(text, where="m.xml"))
+    except InputError as problem:
+        assert str(problem).startswith(("m.xml", "unit"))
+        assert "\n" not in str(problem)
 
 
 def test_a_whole_cell_is_a_whole_cell_however_it_is_written() -> None:

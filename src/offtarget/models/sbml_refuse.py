@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 from xml.parsers import expat
 
@@ -12,10 +13,17 @@ __all__ = ["mentioned", "refuse_hostile", "refuse_unsupported"]
 
 _LARGEST = 20_000_000
 _DEEPEST = 500
+_SBML = "http://www.sbml.org/sbml"
+#: (level, version) -> namespace. libSBML ends the whole process when they do not belong together.
+_NAMESPACES = {("2", "1"): f"{_SBML}/level2", ("3", "1"): f"{_SBML}/level3/version1/core",
+               ("3", "2"): f"{_SBML}/level3/version2/core"}  # fmt: skip
+_NAMESPACES |= {("2", version): f"{_SBML}/level2/version{version}" for version in "2345"}
 
 
 def refuse_hostile(text: str, where: str) -> None:
-    """Refuse what could harm before libSBML sees it: it resolves document types and recurses into nested elements.
+    """Refuse what could harm before libSBML sees it.
+
+    It resolves document types, recurses into nested elements, and aborts on namespaces it does not know.
 
     Args:
         text: an XML document.
@@ -29,28 +37,60 @@ def refuse_hostile(text: str, where: str) -> None:
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         then = "Remove the document type: SBML never needs one."
         raise InputError(sentence(where, expected="SBML without a document type", got="<!DOCTYPE", then=then))
-    depth = deepest = 0
-
-    def enter(*_: object) -> None:
-        nonlocal depth, deepest
-        depth += 1
-        deepest = max(deepest, depth)
-
-    def leave(*_: object) -> None:
-        nonlocal depth
-        depth -= 1
-
-    parser = expat.ParserCreate()
-    parser.StartElementHandler, parser.EndElementHandler = enter, leave
-    try:
-        parser.Parse(text.encode(), True)
-    except (expat.ExpatError, ValueError) as problem:  # ValueError: an encoding that is not known
-        raise InputError(sentence(where, expected="a valid SBML document", got=str(problem))) from None
-    if deepest > _DEEPEST:
+    found = _scanned(text, where)
+    if found.encoding.lower() not in ("", "utf-8", "us-ascii"):
+        raise InputError(
+            sentence(where, expected="SBML in UTF-8", got=found.encoding, then="Save it as UTF-8.")
+        )
+    if _NAMESPACES.get((found.level, found.version)) != found.root.removesuffix(" sbml"):
+        got = f"{found.root}, level {found.level or '?'} version {found.version or '?'}"
+        expected = "a document of SBML Level 2 or 3 that states its level, version and namespace"
+        raise InputError(sentence(where, expected=expected, got=got))
+    if found.deepest > _DEEPEST:
         then = "Split the formula into rules."
         raise InputError(
-            sentence(where, expected=f"elements at most {_DEEPEST} deep", got=str(deepest), then=then)
+            sentence(where, expected=f"elements at most {_DEEPEST} deep", got=str(found.deepest), then=then)
         )
+
+
+@dataclass(slots=True)
+class _Scan:
+    """What one pass over an XML document saw."""
+
+    encoding: str = ""
+    root: str = ""  # namespace, a blank, name
+    level: str = ""
+    version: str = ""
+    depth: int = 0
+    deepest: int = 0
+
+    def declare(self, version: str, encoding: str | None, standalone: int) -> None:
+        self.encoding = encoding or ""
+
+    def enter(self, name: str, attributes: dict[str, str]) -> None:
+        if not self.deepest:
+            self.root, self.level, self.version = (
+                name,
+                attributes.get("level", ""),
+                attributes.get("version", ""),
+            )
+        self.depth += 1
+        self.deepest = max(self.deepest, self.depth)
+
+    def leave(self, name: str) -> None:
+        self.depth -= 1
+
+
+def _scanned(text: str, where: str) -> _Scan:
+    found = _Scan()
+    parser = expat.ParserCreate("utf-8", namespace_separator=" ")
+    parser.XmlDeclHandler = found.declare
+    parser.StartElementHandler, parser.EndElementHandler = found.enter, found.leave
+    try:
+        parser.Parse(text.encode(), True)
+    except (expat.ExpatError, ValueError) as problem:
+        raise InputError(sentence(where, expected="a valid SBML document", got=str(problem))) from None
+    return found
 
 
 def refuse_unsupported(model: Any, where: str) -> None:
