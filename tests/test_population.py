@@ -182,7 +182,7 @@ def test_newly_diagnosed_patients_fit_the_model_they_are_for() -> None:
     assert abs(adherence.mean() - 0.91) < 0.005
     assert abs((adherence < 0.9).mean() - 0.264) < 0.03  # marin2010: 26 % took 90 % or less
     assert abs((adherence < 0.8).mean() - 0.14) < 0.03
-    excess = cohort.column("kill_max") * 0.87 - cohort.column("growth")
+    excess = cohort.column("kill_max") * 0.813 - cohort.column("growth")
     assert abs(np.median(excess) * 30.4375 - 1.72) < 0.02
 
 

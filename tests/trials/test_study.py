@@ -52,7 +52,7 @@ def test_stim1_stops_restarts_and_reports_as_published() -> None:
     assert restart.regimens["imatinib"] is not None
     assert restart.regimens["imatinib"].dose("imatinib", [0.0, 999.0]).tolist() == [400.0, 400.0]
     assert stop.condition.earliest() == 36 * DAYS_PER_MONTH
-    assert trial.endpoints[0].report_at == (6.0, 24.0, 60.0)
+    assert trial.endpoints[0].report_at == (6.0, 24.0, 60.0, 120.0)
     assert trial.assay.limit() == 0.001
 
 
