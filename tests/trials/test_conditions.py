@@ -75,9 +75,13 @@ def test_mmr_can_be_lost_only_after_it_was_met() -> None:
 def test_a_rise_is_over_the_first_positive_sample_and_needs_a_second_one() -> None:
     assert _holds("1-log rise", _after([0.001, 0.01]))
     assert not _holds("1-log rise", _after([0.001, 0.009]))
-    assert _holds("1-log rise", _after([0.001, 0.004, 0.012]))  # tenfold over the first, though not over the last
+    assert _holds(
+        "1-log rise", _after([0.001, 0.004, 0.012])
+    )  # tenfold over the first, though not over the last
     assert not _holds("1-log rise", _after([0.0, 0.05]))
-    assert not _holds("1-log rise", _after([0.001, 0.0, 0.02]))  # a negative sample between begins the count anew
+    assert not _holds(
+        "1-log rise", _after([0.001, 0.0, 0.02])
+    )  # a negative sample between begins the count anew
     assert _holds("1-log rise", _after([0.001, None, 0.02]))
 
 
