@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from offtarget.errors import Cancelled, InputError, OfftargetError, TooManyFailures, nearest, sentence
+from offtarget.errors import (
+    Cancelled,
+    InputError,
+    Interrupted,
+    OfftargetError,
+    TooManyFailures,
+    nearest,
+    sentence,
+)
 
 if TYPE_CHECKING:
     from offtarget.trials.result import TrialResult
@@ -250,7 +258,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, _cancel)
     try:
         app()
-    except Cancelled as stopped:
+    except (Cancelled, Interrupted) as stopped:
         _leave(str(stopped), 130)
     except TooManyFailures as problem:
         _leave(str(problem), 4)
@@ -259,7 +267,7 @@ def main() -> None:
 
 
 def _cancel(*_: object) -> None:
-    raise Cancelled("Cancelled.")
+    raise Interrupted("Cancelled.")
 
 
 def _leave(text: str, code: int) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 __all__ = [
     "Cancelled",
     "InputError",
+    "Interrupted",
     "OfftargetError",
     "TooManyFailures",
     "UnsupportedError",
@@ -40,6 +41,10 @@ class UnsupportedError(InputError):
 
 class TooManyFailures(OfftargetError):
     """The run finished, but more patients failed than its result can bear. Exit code 4."""
+
+
+class Interrupted(BaseException):
+    """Ctrl-C on the command line. Not an Exception, so that nothing on the way takes it for a fault of its own."""
 
 
 class Cancelled(OfftargetError):

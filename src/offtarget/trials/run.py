@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from offtarget.arrays.cohort import Cohort
 from offtarget.arrays.trajectories import Status
 from offtarget.engine.kernel import Kernel
-from offtarget.errors import Cancelled, InputError, sentence
+from offtarget.errors import Cancelled, InputError, Interrupted, sentence
 from offtarget.evidence import stamp
 from offtarget.trials.analysis import compare, estimate
 from offtarget.trials.follow import Followed, follow
@@ -112,7 +112,7 @@ def _follow_all(
                 if progress is not None:
                     progress(done, whole)
             chunks.append(_Chunk(cohort, tuple(arms)))
-    except (KeyboardInterrupt, Cancelled):
+    except (KeyboardInterrupt, Interrupted):
         pass  # what every arm has finished is the result; the caller sees patients < planned
     return chunks
 
