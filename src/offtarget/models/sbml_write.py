@@ -39,18 +39,13 @@ def write_sbml(model: Model) -> str:
     if extent is not None:
         written.setExtentUnits(define_unit(written, extent))
         written.setSubstanceUnits(define_unit(written, extent))
-    body = written.createCompartment()
-    body.setId(_free_name(model))
-    body.setConstant(True)
-    body.setSize(1.0)
-    body.setSpatialDimensions(3)
-    body.setUnits("dimensionless")
+    body = _body(written, model)
     reacting = _reacting(model, extent)
     for parameter in model.parameters:
         _parameter(written, parameter)
     for species in model.species:
         if species.id in reacting:
-            _species(written, species, body.getId())
+            _species(written, species, body)
         else:
             _state(written, species)
     for rule in model.rules:
@@ -64,10 +59,17 @@ def write_sbml(model: Model) -> str:
     return str(libsbml.writeSBMLToString(document))
 
 
-def _free_name(model: Model) -> str:
+def _body(written: Any, model: Model) -> str:
+    """The id of the one compartment, of size 1, under a name the model does not use."""
     name = "body"
     while name in model.names():
         name += "_"
+    body = written.createCompartment()
+    body.setId(name)
+    body.setConstant(True)
+    body.setSize(1.0)
+    body.setSpatialDimensions(3)
+    body.setUnits("dimensionless")
     return name
 
 

@@ -7,6 +7,7 @@ A condition is a sentence such as ``MR4.5 held 24 months and on imatinib 36 mont
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,14 +26,14 @@ _EXAMPLES = (
 )
 
 
-class Condition:
+class Condition(ABC):
     """Something that is true or not of a patient at a visit."""
 
     __slots__ = ()
 
+    @abstractmethod
     def holds(self, history: History) -> Mask:
         """Where the condition is true now, shape (n,)."""
-        raise NotImplementedError
 
     def earliest(self) -> float:
         """The first day of a trial on which this could be true."""
