@@ -14,6 +14,7 @@ from offtarget.trials.agenda import Agenda
 from offtarget.trials.assay import Sample, default_assay
 from offtarget.trials.endpoint import Clock
 from offtarget.trials.history import History
+from offtarget.trials.run import run
 from offtarget.trials.treatment import Treatment
 from offtarget.trials.trial import Trial
 from offtarget.units import DAYS_PER_MONTH as MONTH
@@ -157,3 +158,27 @@ def test_a_level_reached_counts_from_the_start(clocks: tuple[Clock, Clock, Clock
     assert outcome.event.all()
     np.testing.assert_allclose(outcome.time, [6 * MONTH] * 2)
     assert replace(outcome, arm="x").endpoint == "MMR by"
+
+
+def test_days_on_a_drug_follow_phases_that_change_between_visits(make_trial: Make) -> None:
+    arm = [{"name": "half", "regimen": "400 mg imatinib every 24 h until 6 months then stop"}]
+    by = [{"name": "MMR by", "measure": "reached by", "event": "MMR", "report_at": ["12 months"]}]
+    trial = make_trial(arm=arm, endpoint=by)
+    treatment, history = Treatment(trial, trial.arms[0], PAIR, 1), History(2, ("imatinib",), default_assay())
+    for month in (12, 24):
+        treatment.enter(history, ALL, _days(month))
+        np.testing.assert_allclose(history.on_days["imatinib"] / MONTH, [6, 6])
+        np.testing.assert_allclose(history.off_since["imatinib"] / MONTH, [6, 6])
+
+
+def test_two_rules_do_not_both_decide_about_a_drug_at_one_visit(make_trial: Make) -> None:
+    rules = [
+        {"when": "after 1 year", "then": "stop"},
+        {"when": "after 1 year", "then": "400 mg imatinib every 24 h"},
+    ]
+    arm = [{"name": "torn", "regimen": "400 mg imatinib every 24 h", "rule": rules}]
+    by = [{"name": "loss", "from": "stop", "event": "MMR lost", "report_at": ["1 month"]}]
+    result = run(
+        make_trial(arm=arm, endpoint=by, visits="every 1 year", horizon="1 year"), patients=20, seed=3
+    )
+    assert list(result.accounting[0].rules_fired.values())[1] == 0

@@ -159,12 +159,19 @@ class _Ward:
 
     def _decide(self, rows: Mask, day: NDArray[np.float64]) -> None:
         """Apply the rules in their order. A rule fires only where it changes what the patient is given."""
+        decided = {
+            drug: np.zeros(rows.shape, bool) for drug in self.trial.drugs
+        }  # one decision a drug and visit
         for number, rule in enumerate(self.arm.rules):
             able = rows & (self.fired[number] < rule.times)
+            for drug in rule.regimens:
+                able &= ~decided[drug]
             firing = able & rule.condition.holds(self.history) & self.treatment.would_change(number)
             if not firing.any():
                 continue
             self.fired[number] += firing
+            for drug in rule.regimens:
+                decided[drug] |= firing
             self.treatment.change(number, firing, day)
             if rule.visits is not None:
                 self.agenda.rebook(number, firing, day)

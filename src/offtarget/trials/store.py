@@ -63,6 +63,8 @@ def save(result: TrialResult, folder: Path) -> Path:
     ready_folder(folder)
     trial = result.trial
     assert isinstance(trial, Trial)
+    for stale in (folder / MANIFEST, folder / "report.html", *(folder / "figures").glob("*")):
+        stale.unlink(missing_ok=True)  # an earlier run's page must not stand beside this one's tables
     _write(folder / "study.toml", write_toml(trial.record).encode())
     _table(folder / "endpoints.parquet", endpoint_table(result.outcomes, trial.id))
     _table(folder / "panel.parquet", panel_table(result.panel))

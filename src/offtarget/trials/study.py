@@ -203,7 +203,7 @@ def _endpoint(table: Table, horizon: float, arms: tuple[Arm, ...]) -> Endpoint:
     measure = table.choice("measure", MEASURES, kind="measure", default="free of event")
     endpoint = Endpoint(
         name, measure, origin, event, parse_condition(event, where=table.at("event")),
-        tuple(round(month, 6) for month in months), table.text("definition", default=f"{event}, from {origin}"),
+        tuple(round(month, 12) for month in months), table.text("definition", default=f"{event}, from {origin}"),
     )  # fmt: skip
     table.done()
     return endpoint
@@ -212,7 +212,7 @@ def _endpoint(table: Table, horizon: float, arms: tuple[Arm, ...]) -> Endpoint:
 def _published(table: Table, endpoints: tuple[Endpoint, ...], arms: tuple[Arm, ...]) -> Published:
     endpoint = table.choice("endpoint", [one.name for one in endpoints], kind="endpoint")
     arm = table.choice("arm", [one.name for one in arms], kind="arm", default=arms[0].name)
-    month = round(duration(table.text("at"), where=table.at("at")) / DAYS_PER_MONTH, 6)
+    month = round(duration(table.text("at"), where=table.at("at")) / DAYS_PER_MONTH, 12)
     reported = next(one.report_at for one in endpoints if one.name == endpoint)
     if month not in reported:
         then = f'Add it to report_at of "{endpoint}".'

@@ -14,6 +14,7 @@ from offtarget.trials.trial import Arm, Trial
 __all__ = ["Treatment"]
 
 _NOTHING = -1
+Days = NDArray[np.float64]
 
 
 class _Course:
@@ -41,6 +42,19 @@ class _Course:
             taking[mine] = regimen.dose(drug, np.maximum(day - self.start, 0.0)[mine]) > 0
         return taking
 
+    def taken(self, drug: str, since: Days, until: Days) -> tuple[Days, Days]:
+        """Days of the drug between two days, by the phases of each regimen, and the day it was last to be taken."""
+        days, last = np.zeros(since.shape), self.start.copy()
+        for number, regimen in enumerate(self.regimens):
+            begins, doses, _ = regimen.changes(drug)
+            for begin, end, dose in zip(begins, np.append(begins[1:], np.inf), doses, strict=True):
+                if dose > 0:
+                    mine = self.which == number
+                    low, high = np.maximum(since, self.start + begin), np.minimum(until, self.start + end)
+                    days = np.where(mine, days + np.maximum(high - low, 0.0), days)
+                    last = np.where(mine & (self.start + end <= until), self.start + end, last)
+        return days, last
+
 
 class Treatment:
     """The treatment of n patients in one arm. Mutable: rules change it, visits read it."""
@@ -63,9 +77,10 @@ class Treatment:
 
     def enter(self, history: History, rows: Mask, day: NDArray[np.float64]) -> None:
         """Write into the history how long ``rows`` have been on each drug since their last visit."""
-        elapsed = day - self._seen
         for drug, course in self._courses.items():
-            history.dose(drug, course.taking(drug, self._seen), rows, self._seen, elapsed)
+            days, last = course.taken(drug, self._seen, day)
+            history.dose(drug, days > 0, rows, last, days)
+            history.dose(drug, course.taking(drug, day), rows, last, np.zeros(day.shape))
         self._seen = np.where(rows, day, self._seen)
 
     def would_change(self, rule: int) -> Mask:
