@@ -236,10 +236,10 @@ def _reference(key: str, entry: Reference | None) -> dict[str, str]:
 
 
 def replay(result: TrialResult, folder: Path) -> dict[str, str]:
-    """The two commands that give this result again."""
+    """The two commands that give this result again, for a catalogue trial run into a folder under ``runs``."""
     trial = study(result)
     place = shlex.quote(f"runs/{folder.name}" if folder.name else f"runs/{trial.id}")
-    run = f"offtarget trial {shlex.quote(trial.id)} --patients {result.planned} --seed {result.seed} --out {place}"
+    run = f"offtarget trial {shlex.quote(trial.id)} --patients {result.patients} --seed {result.seed} --out {place}"
     return {"run": run, "replay": f"offtarget replay {place}"}
 
 

@@ -59,7 +59,10 @@ class Met(Condition):
 
 @dataclass(frozen=True, slots=True)
 class Held(Condition):
-    """A level met at every sample for so many days."""
+    """A level once met and not exceeded since, for so many days.
+
+    A sample too small to be scored at the level neither makes nor breaks the response.
+    """
 
     level: str
     days: float
