@@ -9,7 +9,7 @@ from offtarget.errors import InputError, nearest
 from offtarget.evidence import Evidence, digest
 from offtarget.models.expression import Call, Expression, Number, Symbol, infix, multiply, symbols
 
-__all__ = ["Model", "Parameter", "Reaction", "Rule", "Species"]
+__all__ = ["Event", "Model", "Parameter", "Reaction", "Rule", "Species"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,38 @@ class Reaction:
 
 
 @dataclass(frozen=True, slots=True)
+class Event:
+    """A change of states at the instant a condition becomes true, or ``delay`` after it, as SBML Level 3 defines it.
+
+    Attributes:
+        trigger: the condition; the event fires when it goes from false to true.
+        assignments: (species, new value) pairs, all evaluated before any is written.
+        delay: time from trigger to execution; None means at once.
+        priority: of events due at one instant the highest goes first; None and equals go in random order.
+        initially: what the trigger counts as just before the start: False lets it fire at time zero.
+        persistent: whether it stays due when the trigger turns false again before it is executed.
+        from_trigger_time: whether the new values are those of the instant of the trigger or of the execution.
+    """
+
+    id: str
+    trigger: Expression
+    assignments: tuple[tuple[str, Expression], ...]
+    delay: Expression | None = None
+    priority: Expression | None = None
+    initially: bool = True
+    persistent: bool = True
+    from_trigger_time: bool = True
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A system of equations in canonical form: time in ``time_unit``, everything else in its stated unit.
 
     Attributes:
         rules: in an order in which each uses only parameters, species, time and earlier rules.
         rates: d/dt of species that reactions do not describe, as Rules named after the species.
+        events: changes at the instant a condition becomes true; they assign to species only.
         clones: suffixes of the clone table's rows the model was built with, for example ``("wt", "T315I")``.
         outputs: names worth looking at: what a report draws when nobody says.
         source: reference key of the published model, or empty.
@@ -79,6 +105,7 @@ class Model:
     rules: tuple[Rule, ...]
     reactions: tuple[Reaction, ...]
     rates: tuple[Rule, ...] = ()
+    events: tuple[Event, ...] = ()
     clones: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     source: str = ""
@@ -132,11 +159,19 @@ class Model:
         lines += [f"rule {one.id} := {infix(one.expression)}" for one in self.rules]
         lines += [f"rate {one.id}' = {infix(one.expression)}" for one in self.rates]
         lines += [f"reaction {one.id}: {infix(one.rate)} {one.changes}" for one in self.reactions]
+        lines += [f"event {_event(one)}" for one in self.events]
         return "\n".join(lines)
 
     def digest(self) -> str:
         """The SHA-256 of the equations and default values."""
         return digest(self.text())
+
+
+def _event(one: Event) -> str:
+    flags = f"{one.initially} {one.persistent} {one.from_trigger_time}"
+    when = [infix(each) if each is not None else "-" for each in (one.trigger, one.delay, one.priority)]
+    then = "; ".join(f"{name} = {infix(value)}" for name, value in one.assignments)
+    return f"{one.id}: {' | '.join(when)} | {flags} | {then}"
 
 
 def _with_term(total: Expression, law: Expression, amount: float) -> Expression:
