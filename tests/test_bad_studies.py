@@ -155,6 +155,21 @@ SWAPS = [
     ("assay unknown key", "[[arm]]", '[assay]\ncolour = "red"\n\n[[arm]]'),
     ("assay not a table", 'model = "cml"', 'model = "cml"\nassay = 3'),
     ("based on nothing", 'model = "cml"', 'model = "cml"\nbased_on = "stim9"'),
+    ("NUL in an arm's name", '"imatinib, then stop"', '"imatinib\\u0000 then stop"'),
+    ("escape in an endpoint's name", 'name = "treatment-free remission"', 'name = "\\u001b[31mfree"'),
+    ("an arm's name of 100,000 letters", '"imatinib, then stop"', f'"{"x" * 100_000}"'),
+    ("an arm's name of three lines", '"imatinib, then stop"', '"one\\ntwo\\nthree"'),
+    ("an endpoint's name of 101 letters", 'name = "treatment-free remission"', f'name = "{"x" * 101}"'),
+    ("a rise no assay can see", '"MMR lost"\nthen', '"400-log rise"\nthen'),
+    ("more than everything", '"MMR lost"\nthen', f'"BCR-ABL1 > {"9" * 400} %"\nthen'),
+    ("rule times one and a half", 'then = "stop imatinib"', 'then = "stop imatinib"\ntimes = 1.7'),
+    ("a time reported twice", '["6 months", "24 months"]', '["6 months", "24 months", "6 months"]'),
+    (
+        "a rule said twice",
+        '[[arm.rule]]\nwhen = "MMR lost"',
+        '[[arm.rule]]\nwhen = "MR4.5 held 24 months"\nthen = "stop"\n[[arm.rule]]\nwhen = "MMR lost"',
+    ),
+    ("a rule that gives what is given", 'then = "stop imatinib"', 'then = "400 mg imatinib every 24 h"'),
     ("control character", 'model = "cml"', 'model = "cml\x01"'),
     ("not TOML", 'model = "cml"', "model = = cml"),
     ("unclosed text", 'model = "cml"', 'model = "cml'),
@@ -246,6 +261,28 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_runs(
     assert code == 3, said
     assert len(said.strip().splitlines()) == 1
     assert file.read_text() == "mine"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere such a file name cannot be made")
+def test_a_file_name_that_no_screen_can_show_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / os.fsdecode(b"st\xffdy.toml")
+    path.write_text(GOOD, encoding="utf-8")
+    _refused(path, tmp_path, monkeypatch, capsys)
+    out = str(tmp_path / os.fsdecode(b"\xff"))
+    code, said = _run(["trial", "stim1", "--out", out], monkeypatch, capsys)
+    assert code == 3, said
+    assert len(said.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("share", ["nan", "-0.1", "1.1", "inf"])
+def test_a_share_of_failures_that_is_no_share_is_usage(
+    share: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said = _run(["trial", "stim1", "--max-failed", share], monkeypatch, capsys)
+    assert code == 2
+    assert "Traceback" not in said
 
 
 def test_a_folder_with_somebody_elses_files_is_left_alone(

@@ -7,7 +7,7 @@ import json
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -168,32 +168,151 @@ def test_help_is_quick_because_it_loads_nothing_heavy() -> None:
     assert "replay" in found.stdout
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send to another process")
-def test_control_c_leaves_a_partial_result_and_exit_130(tmp_path: Path) -> None:
+def test_a_replay_names_what_has_changed_even_where_it_made_no_difference(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "out"
-    words = [
-        "-m",
-        "offtarget.cli",
-        "trial",
-        "stim1",
-        "--patients",
-        "2000000",
-        "--out",
-        str(out),
-        "--no-report",
-    ]
-    running = subprocess.Popen(
-        [sys.executable, *words], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    _run(capsys, monkeypatch, "trial", study, "--patients", 5, "--out", out, "--no-report")
+    manifest = out / "manifest.json"
+    kept = json.loads(manifest.read_text())
+    kept["versions"]["numpy"] = "1.0"
+    kept["inputs"]["drug imatinib"] = "0" * 16
+    manifest.write_text(json.dumps(kept))
+    code, said, _ = _run(capsys, monkeypatch, "replay", out, "--json")
+    assert code == 0
+    assert [line.split()[0] for line in json.loads(said)["changed"]] == ["numpy", "drug"]
+    manifest.write_text(json.dumps(kept | {"digest_outputs": "0" * 64}))
+    code, said, err = _run(capsys, monkeypatch, "replay", out)
+    assert code == 3
+    assert "the same outcomes, OTHER outputs" in said
+    assert "numpy 1.0" in err
+
+
+@pytest.mark.parametrize("taken", ["report.html", "figures"])
+def test_a_report_that_cannot_be_written_is_one_sentence_and_the_results_stay(
+    taken: str,
+    study: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = tmp_path / "out"
+    module = importlib.import_module("offtarget.reports.report")
+    write = module.write_report
+
+    def hindered(result: object, folder: Path) -> Path:
+        (folder / taken).write_text("in the way") if taken == "figures" else (folder / taken).mkdir()
+        return write(result, folder)
+
+    monkeypatch.setattr(module, "write_report", hindered)
+    code, _, err = _run(capsys, monkeypatch, "trial", study, "--patients", 5, "--out", out)
+    assert code == 3
+    assert taken in err.strip().splitlines()[-1]
+    assert json.loads((out / "manifest.json").read_text())["complete"] is True
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_standard_output_is_one_sentence() -> None:
+    with Path("/dev/full").open("w") as full:
+        found = subprocess.run(
+            [sys.executable, "-m", "offtarget", "list", "--json"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert found.returncode == 3
+    assert found.stderr.startswith("offtarget: standard output: ")
+    assert len(found.stderr.strip().splitlines()) == 1
+
+
+def test_control_c_keeps_the_patients_that_every_arm_has_finished(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second Ctrl-C, and the third while results are written, cost nothing."""
+    module = importlib.import_module("offtarget.trials.run")
+    store = importlib.import_module("offtarget.trials.store")
+    enrol, table = module.enrol, store.endpoint_table
+
+    def enrolled(*a: object, first: int, **k: object) -> object:
+        if first >= 2000:
+            signal.raise_signal(signal.SIGINT)
+        return enrol(*a, first=first, **k)
+
+    def tabled(*a: object) -> object:
+        signal.raise_signal(signal.SIGINT)
+        return table(*a)
+
+    monkeypatch.setattr(module, "enrol", enrolled)
+    monkeypatch.setattr(store, "endpoint_table", tabled)
+    monkeypatch.setattr(module, "_account", _twice(module._account))
+    out = tmp_path / "out"
+    words = ("trial", study, "--patients", 3000, "--out", out, "--no-report")
+    code, _, err = _run(capsys, monkeypatch, *words)
+    assert code == 130
+    assert "2000 of 3000" in err
+    kept = json.loads((out / "manifest.json").read_text())
+    assert (kept["patients"], kept["planned"], kept["complete"]) == (2000, 3000, False)
+
+
+def _twice(function: Callable[..., object]) -> Callable[..., object]:
+    """The function, with a Ctrl-C before it."""
+
+    def interrupted(*a: object) -> object:
+        signal.raise_signal(signal.SIGINT)
+        return function(*a)
+
+    return interrupted
+
+
+def test_control_c_in_the_report_says_where_the_results_are(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = importlib.import_module("offtarget.reports.report")
+    monkeypatch.setattr(report, "write_report", _twice(report.write_report))
+    out = tmp_path / "out"
+    code, _, err = _run(capsys, monkeypatch, "trial", study, "--patients", 5, "--out", out)
+    assert code == 130
+    assert str(out) in err
+    assert json.loads((out / "manifest.json").read_text())["complete"] is True
+
+
+def test_control_c_while_python_is_still_loading_is_quiet() -> None:
+    code = (
+        "import sys, builtins\n"
+        "from offtarget.__main__ import main\n"
+        "def stop(*_):\n    raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, type('Stop', (), {'find_spec': staticmethod(stop)}))\n"
+        "main()"
     )
-    time.sleep(12)  # long enough to be in the middle of it, whether or not the kernel was compiled before
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (found.returncode, found.stderr) == (130, "Cancelled.\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send to another process")
+def test_control_c_from_outside_leaves_a_partial_result_and_exit_130(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    code = (
+        "import sys\nimport offtarget.trials.run\nmodule = sys.modules['offtarget.trials.run']\n"
+        "enrol = module.enrol\n"
+        "def told(*a, first, **k):\n"
+        "    print('enrolling', first, file=sys.stderr, flush=True)\n"
+        "    return enrol(*a, first=first, **k)\n"
+        "module.enrol = told\n"
+        f"sys.argv = ['offtarget', 'trial', 'stim1', '--patients', '2000000', '--out', {str(out)!r}, '--no-report']\n"
+        "from offtarget.__main__ import main\nmain()"
+    )
+    running = subprocess.Popen(
+        [sys.executable, "-c", code], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert running.stderr is not None
+    for line in running.stderr:
+        if line.startswith("enrolling 1000"):
+            break
     running.send_signal(signal.SIGINT)
     said, err = running.communicate(timeout=120)
     assert running.returncode == 130, err
     assert "Traceback" not in err
-    if (out / "manifest.json").exists():
-        kept = json.loads((out / "manifest.json").read_text())
-        assert kept["complete"] is False
-        assert 0 < kept["patients"] < kept["planned"] == 2_000_000
-        assert str(kept["patients"]) in said
-    else:
-        assert "Stopped before any patient" in err or "Cancelled" in err
+    kept = json.loads((out / "manifest.json").read_text())
+    assert kept["complete"] is False
+    assert 1000 <= kept["patients"] < kept["planned"] == 2_000_000
+    assert str(kept["patients"]) in said

@@ -36,12 +36,12 @@ FUNCTIONS = {
 #: What every noun of the door is made of, in order.
 NOUNS = {
     "Cohort": "patients columns units",
-    "Model": "id title time_unit parameters species rules reactions rates clones outputs source",
+    "Model": "id title time_unit parameters species rules reactions rates events clones outputs source",
     "Schedule": "offsets time action target value names",
     "Trajectories": "patients times names units values status steps",
     "Trial": "id title question model population drugs mechanisms exposure horizon visits assay arms endpoints "
              "published notes evidence record",
-    "TrialResult": "trial model planned patients seed outcomes estimates comparisons accounting panel parameters "
+    "TrialResult": "trial model planned patients seed outcomes estimates comparisons accounting panel final parameters "
                    "troughs exposures versions inputs seconds",
 }  # fmt: skip
 

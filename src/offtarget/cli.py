@@ -6,10 +6,9 @@ Exit codes: 0 done, 2 usage, 3 the input is wrong, 4 finished but too many patie
 from __future__ import annotations
 
 import json
-import signal
+import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +23,8 @@ from offtarget.errors import (
     nearest,
     sentence,
 )
+from offtarget.interrupts import listen, shielded
+from offtarget.terminal import print_summary, progress_line
 
 if TYPE_CHECKING:
     from offtarget.trials.result import TrialResult
@@ -38,8 +39,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-#: Columns of a table that goes to a file or a pipe.
-_PIPED = 150
 _KINDS = ("drug", "mechanism", "model", "population", "target", "trial")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
@@ -47,15 +46,23 @@ Threads = Annotated[int | None, typer.Option(help="Worker threads; one a process
 Kind = Annotated[str, typer.Argument(help=f"One of: {', '.join(_KINDS)}.")]
 
 
+def _share(value: float) -> float:
+    if not 0 <= value <= 1:  # written so that NaN is refused, too
+        raise typer.BadParameter("a share lies between 0 and 1")
+    return value
+
+
 @app.command()
 def trial(
     study: Annotated[str, typer.Argument(help="A trial of the catalogue, or a study file (TOML).")],
-    patients: Annotated[int, typer.Option(help="How many patients to enrol in every arm.", min=1)] = 1000,
+    patients: Annotated[
+        int, typer.Option(help="How many patients to enrol in every arm.", min=1, max=10_000_000)
+    ] = 1000,
     seed: Annotated[int, typer.Option(help="Same seed, same patients, same luck.", min=0)] = 1,
     out: Annotated[Path | None, typer.Option(help="Folder for results; runs/<study> unless said.")] = None,
     threads: Threads = None,
     max_failed: Annotated[
-        float, typer.Option(help="Share of failed patients that makes exit code 4.")
+        float, typer.Option(help="Share of failed patients that makes exit code 4.", callback=_share)
     ] = 0.01,
     report: Annotated[bool, typer.Option(help="Write report.html and its figures.")] = True,
     as_json: Json = False,
@@ -67,11 +74,12 @@ def trial(
     loaded = load_trial(study)
     folder = out if out is not None else Path("runs") / loaded.id
     ready_folder(folder)
-    with _progress(quiet=as_json) as progress:
+    with progress_line(quiet=as_json) as progress:
         from offtarget.trials.run import run
 
         result = run(loaded, patients=patients, seed=seed, threads=threads, progress=progress)
-    save(result, folder)
+    with shielded():
+        save(result, folder)
     page = _report(result, folder) if report else None
     _tell(result, folder, page, as_json=as_json)
     _verdict(result, max_failed)
@@ -84,24 +92,15 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Run an earlier run again from its folder and compare the digests."""
-    from offtarget.records import read_toml
     from offtarget.trials.run import run
-    from offtarget.trials.store import read_manifest
-    from offtarget.trials.study import trial_from_record
+    from offtarget.trials.store import load_run
 
-    kept = read_manifest(folder)
-    study = read_toml(folder / "study.toml")
-    loaded = trial_from_record(study.data, id=kept["trial"], where=str(folder / "study.toml"))
-    with _progress(quiet=as_json) as progress:
+    kept, loaded = load_run(folder)
+    with progress_line(quiet=as_json) as progress:
         result = run(loaded, patients=kept["patients"], seed=kept["seed"], threads=threads, progress=progress)
     if result.patients < result.planned:
         raise Cancelled("Stopped before the replay was complete: the digests cannot be compared.")
-    found = result.digest()
-    same = found == kept["digest"]
-    _print({"same": same, "digest": found, "kept": kept["digest"]}, as_json,
-           f"{folder}: {'the same digest' if same else 'ANOTHER digest'}, {found[:16]}.")  # fmt: skip
-    if not same:
-        raise InputError(_difference(kept, result))
+    _compare(folder, kept, result, as_json=as_json)
 
 
 @app.command("list")
@@ -166,31 +165,13 @@ def _load(kind: str, name: str) -> Any:
     return load(_kind(kind), name)
 
 
-def _report(result: TrialResult, folder: Path) -> Path | None:
+def _report(result: TrialResult, folder: Path) -> Path:
     from offtarget.reports.report import write_report
 
-    return write_report(result, folder)
-
-
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[Any]:
-    """A progress line on standard error: patients done and time left."""
-    if quiet:
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("patients"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("patients", total=None)
-        yield lambda done, whole: bar.update(task, completed=done, total=whole)
+    try:
+        return write_report(result, folder)
+    except Interrupted:
+        raise Cancelled(f"Stopped while the report was drawn; the results are in {folder}.") from None
 
 
 def _tell(result: TrialResult, folder: Path, page: Path | None, *, as_json: bool) -> None:
@@ -199,30 +180,10 @@ def _tell(result: TrialResult, folder: Path, page: Path | None, *, as_json: bool
     if as_json:
         _print(manifest(result) | {"folder": str(folder), "report": str(page) if page else None}, True, "")
         return
-    _summary(result)
+    print_summary(result)
     typer.echo(f"Results: {folder / MANIFEST}")
     if page is not None:
         typer.echo(f"Report: {page}")
-
-
-def _summary(result: TrialResult) -> None:
-    """The short table: each endpoint, arm and time beside what was published, then the run's accounts."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from offtarget.reports.table import rows, summary_lines
-
-    head, *body = rows(result)
-    table = Table(*head, title=None, box=None, pad_edge=False)
-    for row in body:
-        table.add_row(*map(Text, row))
-    console = Console(
-        width=None if sys.stdout.isatty() else _PIPED, soft_wrap=not sys.stdout.isatty(), highlight=False
-    )
-    console.print(table)
-    for line in summary_lines(result):
-        console.print(line, markup=False)
 
 
 def _verdict(result: TrialResult, max_failed: float) -> None:
@@ -238,15 +199,34 @@ def _verdict(result: TrialResult, max_failed: float) -> None:
         )
 
 
-def _difference(kept: dict[str, Any], result: TrialResult) -> str:
-    """Why a replay may differ: what changed since the run was kept."""
-    changed = [f"{name} {old} -> {result.versions.get(name)}" for name, old in kept.get("versions", {}).items()
-               if result.versions.get(name) != old]  # fmt: skip
-    changed += [name for name, old in kept.get("inputs", {}).items() if result.inputs.get(name) != old]
-    said = "; ".join(changed) if changed else "no version or input is recorded as different"
-    return sentence(
-        "replay", expected="the digest of the kept run", got=result.digest()[:16], then=f"Changed: {said}."
+def _compare(folder: Path, kept: dict[str, Any], result: TrialResult, *, as_json: bool) -> None:
+    """Say whether a replay gave the kept run, in outcomes and in outputs, and what has changed since."""
+    found, outputs, changed = result.digest(), result.digest_outputs(), _changed(kept, result)
+    outcomes_agree, outputs_agree = found == kept["digest"], outputs == kept["digest_outputs"]
+    same = outcomes_agree and outputs_agree
+    said = (
+        "the same digest"
+        if same
+        else "the same outcomes, OTHER outputs"
+        if outcomes_agree
+        else "ANOTHER digest"
     )
+    _print({"same": same, "digest": found, "kept": kept["digest"], "digest_outputs": outputs,
+            "kept_outputs": kept["digest_outputs"], "changed": changed},
+           as_json, f"{folder}: {said}, {found[:16]}.")  # fmt: skip
+    named = f"Changed: {'; '.join(changed)}." if changed else "No version or input is recorded as different."
+    if not same:
+        raise InputError(sentence("replay", expected="the digests of the kept run", got=said, then=named))
+    if changed and not as_json:
+        typer.echo(f"{named} It made no difference here.")
+
+
+def _changed(kept: dict[str, Any], result: TrialResult) -> list[str]:
+    """What is not as it was when the run was kept."""
+    changed = [f"{name} {old} -> {result.versions.get(name)}" for name, old in kept["versions"].items()
+               if result.versions.get(name) != old]  # fmt: skip
+    names = dict.fromkeys((*kept["inputs"], *result.inputs))
+    return changed + [name for name in names if result.inputs.get(name) != kept["inputs"].get(name)]
 
 
 def _print(data: Any, as_json: bool, text: str) -> None:
@@ -255,19 +235,30 @@ def _print(data: Any, as_json: bool, text: str) -> None:
 
 def main() -> None:
     """Run the command line and leave with its exit code; usage errors (2) and --help are typer's own."""
-    signal.signal(signal.SIGINT, _cancel)
+    listen()
+    warnings.showwarning = _note
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except (Cancelled, Interrupted) as stopped:
         _leave(str(stopped), 130)
     except TooManyFailures as problem:
         _leave(str(problem), 4)
     except OfftargetError as problem:
         _leave(f"offtarget: {problem}", 3)
+    except OSError as problem:  # of standard output: files of ours have sentences of their own
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # Python would try once more, and complain
+        got = problem.strerror or type(problem).__name__
+        _leave("offtarget: " + sentence("standard output", expected="a place to print to", got=got), 3)
 
 
-def _cancel(*_: object) -> None:
-    raise Interrupted("Cancelled.")
+def _note(message: Warning | str, *_: object, **__: object) -> None:
+    """A warning as a line for the user, without the place in our code that gave it."""
+    typer.echo(f"Note: {message}", err=True)
 
 
 def _leave(text: str, code: int) -> None:

@@ -7,7 +7,9 @@ The command line turns each class into an exit code; nothing else in the package
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 __all__ = [
     "Cancelled",
@@ -19,6 +21,7 @@ __all__ = [
     "nearest",
     "sentence",
     "short",
+    "writing",
 ]
 
 _LONGEST = 2000  # letters in an error: a name may be five megabytes of noise
@@ -96,6 +99,22 @@ def short(text: str, limit: int = 80) -> str:
     """
     shown = "".join(letter if letter.isprintable() else " " for letter in text[: limit + 1])
     return shown if len(shown) <= limit else shown[: limit - 3] + "..."
+
+
+@contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Whatever goes wrong with the disk while something is written becomes a sentence about ``place``.
+
+    Raises:
+        InputError: no room, no permission, a folder where a file should be.
+    """
+    try:
+        yield
+    except (OSError, UnicodeEncodeError) as problem:  # UnicodeEncodeError: a path that is not UTF-8
+        got = getattr(problem, "strerror", None) or type(problem).__name__
+        culprit = short(str(getattr(problem, "filename", None) or place), 200)
+        then = "Make room there, or choose another --out."
+        raise InputError(sentence(culprit, expected="a place to write to", got=got, then=then)) from None
 
 
 def _shown(got: object) -> str:

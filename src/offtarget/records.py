@@ -10,6 +10,7 @@ import csv
 import math
 import sys
 import tomllib
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from offtarget.units import convert, parse, same_dimension
 __all__ = ["Table", "read_csv", "read_text", "read_toml"]
 
 _LARGEST = 5_000_000  # bytes; a study is a few kilobytes, and noise should be refused before it is parsed
+_LONGEST_TEXT, _LONGEST_NAME = 10_000, 100  # letters; a name stands in tables, legends and captions
 
 
 def read_text(path: Path) -> str:
@@ -122,7 +124,26 @@ class Table:
         value = self._take(key, expected)
         if not isinstance(value, str) or (not value.strip() and default is None):
             raise InputError(sentence(self.at(key), expected=expected, got=value))
-        return value.strip()
+        return self._readable(key, value.strip())
+
+    def name(self, key: str) -> str:
+        """A text on one line, short enough for a legend."""
+        value = self.text(key)
+        if len(value) > _LONGEST_NAME or "\n" in value:
+            expected = f"one line of at most {_LONGEST_NAME} letters"
+            raise InputError(sentence(self.at(key), expected=expected, got=value))
+        return value
+
+    def _readable(self, key: str, value: str) -> str:
+        """The text, if it is one that people wrote: no control characters, no novel."""
+        if len(value) > _LONGEST_TEXT:
+            expected = f"at most {_LONGEST_TEXT} letters"
+            raise InputError(sentence(self.at(key), expected=expected, got=f"{len(value)} of them"))
+        for letter in value:
+            if letter not in "\n\t" and unicodedata.category(letter) in ("Cc", "Cs"):
+                got, then = f"the control character U+{ord(letter):04X}", "Remove it."
+                raise InputError(sentence(self.at(key), expected="text that can be read", got=got, then=then))
+        return value
 
     def choice(self, key: str, known: Iterable[str], *, kind: str, default: str | None = None) -> str:
         """A text that must be one of the known names."""
@@ -151,6 +172,14 @@ class Table:
             raise InputError(sentence(self.at(key), expected=bounds, got=value))
         return float(value)
 
+    def whole(self, key: str, *, low: int, high: int, default: int | None = None) -> int:
+        """A whole number within bounds."""
+        value = self.number(key, low=low, high=high, default=default)
+        if value != int(value):
+            expected = f"a whole number from {low} to {high}"
+            raise InputError(sentence(self.at(key), expected=expected, got=value))
+        return int(value)
+
     def flag(self, key: str, *, default: bool) -> bool:
         """true or false."""
         self.used.add(key)
@@ -178,7 +207,7 @@ class Table:
         value = self._take(key, "a list of texts")
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise InputError(sentence(self.at(key), expected="a list of texts", got=value))
-        return tuple(value)
+        return tuple(self._readable(key, item) for item in value)
 
     def table(self, key: str, *, optional: bool = False) -> Table:
         """A table inside this one; an absent optional table is empty."""

@@ -112,8 +112,23 @@ def test_a_cache_that_cannot_be_written_is_done_without(
     blocked = tmp_path / "a file, not a folder"
     blocked.write_text("")
     monkeypatch.setenv("OFFTARGET_CACHE", str(blocked / "cache"))
-    assert cache.load("d" * 64, written).advance(1.0) == 2.0
+    with pytest.warns(UserWarning, match="compiles it again"):
+        assert cache.load("d" * 64, written).advance(1.0) == 2.0
     assert blocked.read_text() == ""
+
+
+def test_what_is_compiled_for_one_process_goes_with_it(tmp_path: Path) -> None:
+    blocked, passing = tmp_path / "a file, not a folder", tmp_path / "passing"
+    blocked.write_text("")
+    passing.mkdir()
+    text = "from numba import njit\n\n\n@njit('f8(f8)', cache=True)\ndef advance(x):\n    return x + 1\n"
+    code = f"from offtarget.engine import cache; print(cache.load('f' * 64, lambda: {text!r}).advance(1.0))"
+    places = {"OFFTARGET_CACHE": str(blocked / "cache"), "TMPDIR": str(passing), "TMP": str(passing)}
+    found = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | places, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == "2.0"
+    assert not list(passing.iterdir())
 
 
 def test_a_text_that_does_not_compile_leaves_nothing_behind(place: Path) -> None:

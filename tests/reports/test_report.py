@@ -3,6 +3,7 @@ import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -155,9 +156,15 @@ def test_every_failure_appears_with_its_sentence_and_its_number(result, written)
 
 def test_who_never_started_a_clock_is_counted(result, written):
     _, _, page = written(result(n=100, stopped=30, arms=1))
-    assert ["stop after 24 months", "treatment-free remission", "stop imatinib", "30", "70"] in page.tables[
-        "table-clocks"
-    ]
+    never = 'never came to "stop imatinib"'
+    assert [
+        "stop after 24 months",
+        "treatment-free remission",
+        "stop imatinib",
+        "30",
+        "70",
+        never,
+    ] in page.tables["table-clocks"]
 
 
 def test_exposure_parameters_grades_and_comparisons_are_told(usual, page):
@@ -178,8 +185,11 @@ def test_seed_digest_versions_and_the_commands_are_there(usual, page):
     assert facts["seed"] == "7"
     assert usual.digest() in facts.values()
     assert facts["version of numpy"] == "2.4.6"
-    assert "offtarget trial stim1 --patients 400 --seed 7 --out runs/stim1" in page[2].text
-    assert "offtarget replay runs/stim1" in page[2].text
+    assert usual.digest_outputs() in facts.values()
+    kept = page[0].parent.as_posix()
+    assert f"offtarget replay {kept}" in page[2].text
+    study = f"{kept}/study.toml"  # a study of the user's own, though it is called like one of the catalogue
+    assert f"offtarget trial {study} --patients 400 --seed 7 --out {kept}-again" in page[2].text
     assert "Not for clinical use." in page[2].text
 
 
@@ -262,14 +272,17 @@ def test_a_model_without_immune_cells_says_so(usual, written):
     assert "This model has no immune cells" in page.text and "hold no clones" in page.text
 
 
-def test_the_same_result_gives_the_same_bytes(result, page, tmp_path):
-    write_report(result(), tmp_path / "stim1")
+def test_the_same_result_gives_the_same_bytes(result, tmp_path, monkeypatch):
+    for place in ("one", "two"):
+        (tmp_path / place).mkdir()
+        monkeypatch.chdir(tmp_path / place)
+        write_report(result(), Path("stim1"))
 
     def digests(folder):
         return {path.relative_to(folder): hashlib.sha256(path.read_bytes()).hexdigest()
                 for path in sorted(folder.rglob("*")) if path.is_file()}  # fmt: skip
 
-    first, second = digests(page[0].parent), digests(tmp_path / "stim1")
+    first, second = digests(tmp_path / "one" / "stim1"), digests(tmp_path / "two" / "stim1")
     assert first == second
     assert len(first) == 1 + 3 * 7
 

@@ -27,7 +27,7 @@ def _after(values: list[float | None], *, months: float = 1.0, history: Any = No
     """The history of one patient seen every ``months``; None is a missed sample, 0 an undetectable one."""
     from offtarget.trials.assay import default_assay
 
-    history = history or History(1, ("imatinib",), default_assay())
+    history = history or History(1, ("imatinib",), default_assay(), gap=6 * DAYS_PER_MONTH + 1)
     for number, value in enumerate(values):
         day = np.array([number * months * DAYS_PER_MONTH])
         sample = _sample(0.0, taken=False) if value is None else _sample(value)
@@ -91,7 +91,33 @@ def test_a_level_is_met_by_the_latest_sample_not_by_an_earlier_one() -> None:
     history.record(EVERYONE, np.array([60.0]), _sample(0.0, copies=12_000))
     assert not _holds("MR4.5", history)  # too small a sample to say so
     assert _holds("MR4", history)
-    assert _holds("MR4.5 held 20 days", history)  # but nothing broke the response
+    assert not _holds("MR4.5 held 20 days", history)  # nor does it show that the response still holds
+    history.record(EVERYONE, np.array([90.0]), _sample(0.0))
+    assert _holds("MR4.5 held 50 days", history)  # but nothing broke the response
+
+
+def test_a_response_cannot_be_held_over_a_gap_in_which_no_sample_showed_it() -> None:
+    small = _sample(0.0, copies=12_000)  # undetectable, and too small to say MR4.5
+    history = _after([0.0])
+    for month in range(1, 6):
+        history.record(EVERYONE, np.array([month * DAYS_PER_MONTH]), small)
+    history.record(EVERYONE, np.array([6 * DAYS_PER_MONTH]), _sample(0.0))
+    assert _holds("MR4.5 held 6 months", history)  # six months apart is near enough
+    for month in range(7, 13):
+        history.record(EVERYONE, np.array([month * DAYS_PER_MONTH]), small)
+    history.record(EVERYONE, np.array([13 * DAYS_PER_MONTH]), _sample(0.0))
+    assert not _holds("MR4.5 held 1 month", history)  # seven is not: the count begins anew
+    history.record(EVERYONE, np.array([14 * DAYS_PER_MONTH]), _sample(0.0))
+    assert _holds("MR4.5 held 1 month", history)
+    assert _holds("MR4 held 14 months", history)  # those samples were large enough for MR4
+
+
+def test_a_confirmed_level_needs_the_sample_right_before_it() -> None:
+    history = _after([0.0])
+    history.record(EVERYONE, np.array([30.0]), _sample(0.0, copies=12_000))
+    history.record(EVERYONE, np.array([60.0]), _sample(0.0))
+    assert not _holds("MR4.5, confirmed", history)
+    assert _holds("MR4, confirmed", history)
 
 
 def test_and_binds_tighter_than_or() -> None:
@@ -102,12 +128,12 @@ def test_and_binds_tighter_than_or() -> None:
 
 def test_days_on_and_off_a_drug_are_counted_at_visits() -> None:
     history = _after([50.0])
-    history.dose("imatinib", EVERYONE, EVERYONE, np.array([90.0]), np.array([90.0]))
+    history.dose("imatinib", EVERYONE, np.array([90.0]), taking=EVERYONE, ended=np.array([0.0]))
     history.now = np.array([90.0])
     assert _holds("on imatinib 90 days", history)
     assert not _holds("on imatinib 91 days", history)
     assert not _holds("off imatinib 1 day", history)
-    history.dose("imatinib", ~EVERYONE, EVERYONE, np.array([90.0]), np.array([30.0]))
+    history.dose("imatinib", EVERYONE, np.array([0.0]), taking=~EVERYONE, ended=np.array([90.0]))
     history.now = np.array([120.0])
     assert _holds("off imatinib 30 days", history)
     assert not _holds("off imatinib 31 days", history)
@@ -117,7 +143,7 @@ def test_days_on_and_off_a_drug_are_counted_at_visits() -> None:
     "text",
     ["", "MR9 held 3 months", "MMR held", "MMR held 3", "MMR held -3 months", "MMR lost for ever", "happy",
      "BCR-ABL1 > ten %", "x-log rise", "on imatinib", "after", "MMR and", "or MMR", "MMR held 3 mg",
-     "BCR-ABL1 > 1.2.3 %"],
+     "BCR-ABL1 > 1.2.3 %", "400-log rise", "BCR-ABL1 > 101 %", f"BCR-ABL1 > {'9' * 400} %"],
 )  # fmt: skip
 def test_words_that_are_no_condition_get_one_sentence(text: str) -> None:
     with pytest.raises(InputError) as caught:

@@ -68,8 +68,9 @@ def test_the_panel_is_tidy(saved: tuple[TrialResult, Path]) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"digest": 3}, {"seed": "7"}, {"format": 99}, {"patients": None}, {"trial": []}, "not json", "[]", ""],
-)
+    [{"digest": 3}, {"seed": "7"}, {"format": 99}, {"patients": None}, {"patients": True}, {"trial": []},
+     {"trial": "../../elsewhere"}, {"versions": 3}, {"inputs": {"model cml": 3}}, "not json", "[]", "", "[" * 100_000],
+)  # fmt: skip
 def test_a_spoilt_manifest_is_one_sentence(
     change: dict[str, object] | str, saved: tuple[TrialResult, Path]
 ) -> None:
@@ -79,6 +80,42 @@ def test_a_spoilt_manifest_is_one_sentence(
     path.write_text(text)
     with pytest.raises(InputError) as caught:
         read_manifest(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_run_that_broke_off_is_said_so_and_its_folder_may_be_used_again(
+    saved: tuple[TrialResult, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result, folder = saved
+    before = (folder / MANIFEST).read_text()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pyarrow.parquet.write_table", full)
+        with pytest.raises(InputError, match=r"No space left.*\.$") as caught:
+            save(result, folder)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match="broke off"):
+        read_manifest(folder)
+    save(result, folder)
+    assert json.loads((folder / MANIFEST).read_text())["digest"] == json.loads(before)["digest"]
+
+
+def test_a_folder_with_somebody_elses_manifest_is_not_ours(tmp_path: Path) -> None:
+    (tmp_path / MANIFEST).write_text('{"name": "an app for the web"}')
+    with pytest.raises(InputError, match="nothing of yours"):
+        ready_folder(tmp_path)
+
+
+@pytest.mark.parametrize("taken", ["endpoints.parquet", "study.toml"])
+def test_a_folder_where_a_file_should_be_is_one_sentence(taken: str, saved: tuple[TrialResult, Path]) -> None:
+    result, folder = saved
+    (folder / taken).unlink()
+    (folder / taken / "inside").mkdir(parents=True)
+    with pytest.raises(InputError) as caught:
+        save(result, folder)
     assert "\n" not in str(caught.value)
 
 

@@ -21,6 +21,7 @@ from offtarget.units import DAYS_PER_MONTH as MONTH
 
 Make = Callable[..., Trial]
 ALL = np.array([True, True])
+HALF_YEAR = 6 * MONTH + 1
 PAIR = Cohort(np.arange(2, dtype=np.uint64), {"adherence_imatinib": np.ones(2)}, {"adherence_imatinib": ""})
 
 
@@ -60,7 +61,7 @@ def test_days_on_a_drug_are_the_days_it_is_to_be_taken(make_trial: Make) -> None
         {"name": "MMR by", "measure": "reached by", "event": "MMR", "report_at": ["12 months"]}
     ])  # fmt: skip
     treatment = Treatment(trial, trial.arms[0], PAIR, 1)
-    history = History(2, ("imatinib",), default_assay())
+    history = History(2, ("imatinib",), default_assay(), gap=HALF_YEAR)
     found = []
     for month in (3, 6, 9, 12):
         treatment.enter(history, ALL, _days(month))
@@ -95,7 +96,7 @@ def _look(clock: Clock, history: History, month: float, measured: float, taken: 
 def clocks(make_trial: Make) -> tuple[Clock, Clock, Clock, History]:
     trial = make_trial()
     free, by, at = (Clock(endpoint, trial.arms[0], 2) for endpoint in trial.endpoints)
-    return free, by, at, History(2, ("imatinib",), trial.assay)
+    return free, by, at, History(2, ("imatinib",), trial.assay, gap=HALF_YEAR)
 
 
 def test_a_clock_runs_from_its_origin_to_the_event_and_no_further(
@@ -164,7 +165,10 @@ def test_days_on_a_drug_follow_phases_that_change_between_visits(make_trial: Mak
     arm = [{"name": "half", "regimen": "400 mg imatinib every 24 h until 6 months then stop"}]
     by = [{"name": "MMR by", "measure": "reached by", "event": "MMR", "report_at": ["12 months"]}]
     trial = make_trial(arm=arm, endpoint=by)
-    treatment, history = Treatment(trial, trial.arms[0], PAIR, 1), History(2, ("imatinib",), default_assay())
+    treatment, history = (
+        Treatment(trial, trial.arms[0], PAIR, 1),
+        History(2, ("imatinib",), default_assay(), gap=HALF_YEAR),
+    )
     for month in (12, 24):
         treatment.enter(history, ALL, _days(month))
         np.testing.assert_allclose(history.on_days["imatinib"] / MONTH, [6, 6])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from offtarget.errors import InputError, nearest, sentence, short
 
-__all__ = ["KINDS", "data", "find", "ids"]
+__all__ = ["KINDS", "data", "find", "ids", "is_path"]
 
 #: Kind of entry -> how its file ends. A model may come in any of several forms.
 KINDS = {
@@ -59,13 +59,21 @@ def find(kind: str, name: str) -> Path:
     if name in entries:
         return entries[name]
     word = kind.removesuffix("s")
-    if "/" in name or "\\" in name or name.endswith(KINDS[kind]):
+    if is_path(kind, name):
+        if not name.isprintable():
+            then = "Rename the file."
+            raise InputError(sentence(name, expected="a file name that can be printed", got=name, then=then))
         if os.path.isfile(name):  # noqa: PTH113 - unlike Path.is_file, says no to a name that no file can have
             return Path(name)
         raise InputError(
             sentence(name, expected=f"a file with a {word}", got="no such file", then="Check the path.")
         )
     raise InputError(f'{word} "{short(name)}" is not in the catalogue. {nearest(name, entries, kind=word)}')
+
+
+def is_path(kind: str, name: str) -> bool:
+    """Whether a name is written like the path of a file of this kind, rather than like a catalogue name."""
+    return name not in _entries(kind) and ("/" in name or "\\" in name or name.endswith(KINDS[kind]))
 
 
 def data(*parts: str) -> Path:

@@ -8,6 +8,7 @@ away and built again.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import hashlib
@@ -21,12 +22,14 @@ import sys
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from offtarget.errors import short
 from offtarget.evidence import digest
 
 __all__ = ["folder", "key", "load"]
@@ -97,17 +100,28 @@ def _from_disk(name: str, write: Callable[[], str]) -> ModuleType:
     text = write()
     try:
         return _build(folder(), name, text)
-    except (OSError, RuntimeError):  # nowhere to write, or no space: compile for this process only
-        return _build(Path(tempfile.mkdtemp(prefix="offtarget-")), name, text)
+    except (OSError, RuntimeError) as problem:  # nowhere to write, or no space: compile for this process only
+        then = "Every run compiles it again. Set OFFTARGET_CACHE to a folder that can be written."
+        warnings.warn(
+            f"the compiled model cannot be kept on disk ({short(str(problem), 200)}). {then}", stacklevel=2
+        )
+        return _build(_passing(), name, text)
 
 
 def _open(place: Path, name: str) -> ModuleType:
     """Load a kernel that is intact. From a folder that cannot be written, numba would not load: copy it first."""
     if not os.access(place / _COMPILED, os.W_OK):
-        copy = Path(tempfile.mkdtemp(prefix="offtarget-")) / name
+        copy = _passing() / name
         shutil.copytree(place, copy)
         place = copy
     return _execute(place, name)
+
+
+def _passing() -> Path:
+    """A folder that goes when the process does."""
+    place = tempfile.mkdtemp(prefix="offtarget-")
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    return Path(place)
 
 
 def _build(base: Path, name: str, text: str) -> ModuleType:

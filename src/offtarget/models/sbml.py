@@ -20,7 +20,7 @@ from offtarget.models.sbml_read import read_sbml
 from offtarget.models.sbml_write import write_sbml
 from offtarget.records import Table, read_csv, read_text, read_toml
 
-__all__ = ["load_model", "parse_expression", "read_model", "write_sbml"]
+__all__ = ["load_model", "model_files", "parse_expression", "read_model", "write_sbml"]
 
 
 def load_model(name: str) -> Model:
@@ -40,14 +40,32 @@ def load_model(name: str) -> Model:
         >>> load_model("hahnel2020").time_unit
         'month'
     """
-    path = find("models", name)
-    clones = _clones(path.with_name("clones.csv"))
+    path, clone_table, notes = _places(name)
+    clones = _clones(clone_table)
     text = read_text(path)
     if path.name.endswith(".j2"):
         text = _rendered(text, clones, path.name)
     model = replace(read_model(text, where=path.name), clones=tuple(row["clone"] for row in clones))
-    notes = path.with_name(path.name.split(".")[0] + ".toml")
     return _annotated(model, read_toml(notes)) if notes.is_file() else model
+
+
+def model_files(name: str) -> tuple[Path, ...]:
+    """Every file the model of this name is read from, the equations first.
+
+    Args:
+        name: a catalogue name such as ``cml``, or a path.
+
+    Raises:
+        InputError: no such model.
+    """
+    path, *beside = _places(name)
+    return (path, *(one for one in beside if one.is_file()))
+
+
+def _places(name: str) -> tuple[Path, Path, Path]:
+    """Where a model's equations are, and where its clone table and its notes would be."""
+    path = find("models", name)
+    return path, path.with_name("clones.csv"), path.with_name(path.name.split(".")[0] + ".toml")
 
 
 def read_model(text: str, *, where: str) -> Model:

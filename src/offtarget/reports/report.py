@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from offtarget.errors import writing
 from offtarget.reports import sections
 from offtarget.reports.figures import Figure, Gap, figures
 from offtarget.reports.render import inline, render, warm
@@ -25,16 +26,19 @@ def write_report(result: TrialResult, folder: Path) -> Path:
     Args:
         result: what a run found.
         folder: the run's folder; made if it is not there.
+
+    Raises:
+        InputError: the folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     ready = warm()
     drawn = figures(result)
     ready.join()
-    texts = render(
-        [one for group in drawn.values() for one in group if isinstance(one, Figure)], folder / "figures"
-    )
+    shown = [one for group in drawn.values() for one in group if isinstance(one, Figure)]
     page = folder / "report.html"
-    page.write_text(_page(result, folder, drawn, texts), encoding="utf-8")
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        texts = render(shown, folder / "figures")
+        page.write_text(_page(result, folder, drawn, texts), encoding="utf-8")
     return page
 
 

@@ -24,6 +24,8 @@ from offtarget.reports.words import (
 )
 from offtarget.trials.assay import Assay
 from offtarget.trials.result import Comparison, Estimate, ParameterRow, TrialResult
+from offtarget.trials.store import STUDY
+from offtarget.trials.study import is_catalogued
 from offtarget.trials.trial import MEASURES, START
 from offtarget.units import DAYS_PER_MONTH, DAYS_PER_YEAR
 
@@ -236,16 +238,21 @@ def _reference(key: str, entry: Reference | None) -> dict[str, str]:
 
 
 def replay(result: TrialResult, folder: Path) -> dict[str, str]:
-    """The two commands that give this result again, for a catalogue trial run into a folder under ``runs``."""
-    trial = study(result)
-    place = shlex.quote(f"runs/{folder.name}" if folder.name else f"runs/{trial.id}")
-    run = f"offtarget trial {shlex.quote(trial.id)} --patients {result.patients} --seed {result.seed} --out {place}"
-    return {"run": run, "replay": f"offtarget replay {place}"}
+    """The two commands that give this result again, from the folder in which the first one was given.
+
+    A user's own study is the one kept in the run's folder, with its files: theirs may have changed or moved.
+    """
+    trial, place = study(result), shlex.quote(folder.as_posix())
+    source = shlex.quote(trial.id if is_catalogued(trial) else (folder / STUDY).as_posix())
+    again = f"offtarget trial {source} --patients {result.patients} --seed {result.seed} --out "
+    again += place if is_catalogued(trial) else shlex.quote(f"{folder.as_posix()}-again")
+    return {"run": again, "replay": f"offtarget replay {place}"}
 
 
 def facts(result: TrialResult) -> list[tuple[str, str]]:
     """What a colleague needs to get the same numbers: seed, digests, versions, times."""
     told = [("seed", str(result.seed)), ("digest of the outcomes (SHA-256)", result.digest())]
+    told += [("digest of the model's outputs (SHA-256)", result.digest_outputs())]
     told += [(f"digest of {name}", text) for name, text in result.inputs.items()]
     told += [
         (f"version of {name}" if name not in ("machine",) else name, text)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, cast
 from offtarget.arrays.trajectories import Status
 from offtarget.reports.words import count, interval, joined, months, percent, points, short_source
 from offtarget.trials.result import Accounting, Estimate, Published, TrialResult
+from offtarget.trials.trial import START
 
 if TYPE_CHECKING:
-    from offtarget.trials.trial import Trial
+    from offtarget.trials.trial import Endpoint, Trial
 
 __all__ = ["Account", "Clock", "Line", "accounts", "lines", "rows", "study", "summary_lines", "verdict"]
 
@@ -116,12 +117,13 @@ def verdict(result: TrialResult) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """For one endpoint in one arm: how many patients came to its origin, and how many never did."""
+    """For one endpoint in one arm: how many patients are counted, how many are not, and why, in a few words."""
 
     endpoint: str
     origin: str
     reached: int
     never: int
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +155,23 @@ def _account(result: TrialResult, row: Accounting) -> Account:
         for status, number in sorted(row.statuses.items())
         if number and status != Status.FINISHED
     )
-    clocks = []
-    for endpoint in study(result).endpoints:
-        mine = [one for one in result.outcomes if (one.arm, one.endpoint) == (row.arm, endpoint.name)]
-        reached = int(mine[0].patients.size) if mine else 0
-        clocks.append(Clock(endpoint.name, endpoint.origin, reached, row.planned - reached))
+    clocks = [clock for endpoint in study(result).endpoints for clock in _clocks(result, row, endpoint)]
     finished = row.statuses.get(Status.FINISHED, 0)
     rules = tuple(row.rules_fired.items())
     return Account(row.arm, row.planned, finished, failures, rules, row.cell_free, tuple(clocks))
+
+
+def _clocks(result: TrialResult, row: Accounting, endpoint: Endpoint) -> tuple[Clock, ...]:
+    """One for the endpoint, or one for each of its visits where only those with a sample there are counted."""
+    mine = [one for one in result.outcomes if (one.arm, one.endpoint) == (row.arm, endpoint.name)]
+    why = "" if endpoint.origin == START else f'never came to "{endpoint.origin}"'
+    if endpoint.measure != "at visit, measured":
+        sizes = {endpoint.name: mine[0].patients.size if mine else 0}
+    else:
+        why = f"{why} or had no sample near the visit" if why else "had no sample near the visit"
+        at = [f"{endpoint.name} at {months(month)} months" for month in endpoint.report_at]
+        sizes = {name: one.patients.size for name, one in zip(at, mine, strict=True)}
+    return tuple(Clock(name, endpoint.origin, n, row.planned - n, why) for name, n in sizes.items())
 
 
 def summary_lines(result: TrialResult) -> tuple[str, ...]:
@@ -181,8 +192,7 @@ def summary_lines(result: TrialResult) -> tuple[str, ...]:
 def _told(one: Account) -> str:
     failures = [f"{number}: {text}" for text, number in one.failures]
     ended = f"{one.failed} failed ({' '.join(failures)})" if failures else "none failed"
-    waited = {clock.origin: clock.never for clock in one.clocks if clock.never}
-    never = [f'{number} never came to "{origin}"' for origin, number in waited.items()]
+    never = list(dict.fromkeys(f"{clock.never} {clock.why}" for clock in one.clocks if clock.never))
     said = f"{one.arm}: {count(one.planned, 'patient')}, {one.finished} finished, {ended}"
     if one.cell_free:
         said += f"; {one.cell_free} ended without a leukaemic cell"

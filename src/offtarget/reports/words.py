@@ -79,9 +79,11 @@ def months(value: float) -> str:
     """A time in months, without decimals it does not need.
 
     Example:
-        >>> months(24.0), months(1.5)
-        ('24', '1.5')
+        >>> months(24.0), months(1.5), months(1 / 30.4375)
+        ('24', '1.5', '0.033')
     """
+    if 0 < value < 0.95:
+        return number(value, 2)
     return f"{value:.0f}" if abs(value - round(value)) < 1e-3 else f"{value:.1f}"
 
 

@@ -53,15 +53,15 @@ class Met(Condition):
 
     def holds(self, history: History) -> Mask:
         met = history.scored[self.level]
-        with np.errstate(invalid="ignore"):
-            return np.asarray(met & (history.now > history.since[self.level])) if self.confirmed else met
+        return np.asarray(met & history.before_scored[self.level]) if self.confirmed else met
 
 
 @dataclass(frozen=True, slots=True)
 class Held(Condition):
-    """A level once met and not exceeded since, for so many days.
+    """A level met at the latest sample, and for so many days before it, without a gap (see ``History.since``).
 
-    A sample too small to be scored at the level neither makes nor breaks the response.
+    A sample too small to be scored at the level does not break the response, but it does not carry it either: the
+    latest sample has to show the level itself, and so has one in every ``History.gap`` days before it.
     """
 
     level: str
@@ -69,7 +69,8 @@ class Held(Condition):
 
     def holds(self, history: History) -> Mask:
         with np.errstate(invalid="ignore"):
-            return np.asarray(history.now - history.since[self.level] >= self.days - 1e-6)
+            long = history.now - history.since[self.level] >= self.days - 1e-6
+        return np.asarray(history.scored[self.level] & long)
 
     def earliest(self) -> float:
         return self.days
@@ -206,6 +207,13 @@ def _lost(match: re.Match[str], where: str) -> Condition:
     return Lost(_level(match["level"], where), bool(match["confirmed"]))
 
 
+def _bounded(text: str, what: str, low: float, high: float, where: str) -> float:
+    value = float(text)
+    if not low <= value <= high:
+        raise InputError(sentence(where, expected=f"from {low:g} to {high:g} {what}", got=text))
+    return value
+
+
 _CONFIRMED = r"(?P<confirmed>,?\s*confirmed)?"
 _ATOMS: tuple[tuple[str, Callable[[re.Match[str], str], Condition]], ...] = (
     (
@@ -215,9 +223,9 @@ _ATOMS: tuple[tuple[str, Callable[[re.Match[str], str], Condition]], ...] = (
     (rf"(?P<level>\S+) lost{_CONFIRMED}", _lost),
     (
         rf"BCR-?ABL1? > (?P<percent>[0-9.]+) ?%{_CONFIRMED}",
-        lambda m, _: Above(float(m["percent"]), bool(m["confirmed"])),
+        lambda m, w: Above(_bounded(m["percent"], "percent", 0.0, 100.0, w), bool(m["confirmed"])),
     ),
-    (r"(?P<logs>[0-9.]+)-log rise", lambda m, _: Rise(float(m["logs"]))),
+    (r"(?P<logs>[0-9.]+)-log rise", lambda m, w: Rise(_bounded(m["logs"], "logs", 0.0, 6.0, w))),
     (r"(?P<on>on|off) (?P<drug>\S+) (?P<time>.+)", _treated),
     (r"after (?P<time>.+)", lambda m, w: After(duration(m["time"], where=w))),
     (rf"(?P<level>[^\s,]+){_CONFIRMED}", lambda m, w: Met(_level(m["level"], w), bool(m["confirmed"]))),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from offtarget.errors import InputError
 from offtarget.trials.conditions import Condition, Held, Joined, Lost, Met
-from offtarget.trials.trial import Trial
+from offtarget.trials.trial import Arm, Trial
 from offtarget.units import DAYS_PER_MONTH
 
 __all__ = ["check_rules"]
@@ -28,6 +28,7 @@ def check_rules(trial: Trial, *, where: str) -> None:
         for order, rule in enumerate(arm.rules, 1):
             place = f"{where}: arm {number}: rule {order}: when"
             _refuse(rule.condition, rule.when, place, trial, given, f"the rule can never fire in {arm.name}")
+            _refuse_idle(arm, order - 1, f"{where}: arm {number}: rule {order}: then")
     for number, endpoint in enumerate(trial.endpoints, 1):
         place = f"{where}: endpoint {number}: event"
         _refuse(
@@ -50,6 +51,24 @@ def _refuse(condition: Condition, text: str, place: str, trial: Trial, given: se
                 f"{place}: {verdict}: the assay of this study is not sensitive enough to show {level}. "
                 "Give it more control transcripts, or ask for a shallower response."
             )
+
+
+def _refuse_idle(arm: Arm, number: int, place: str) -> None:
+    """Refuse a rule that says what an earlier one says, or that gives what the patient must be taking already."""
+    rule = arm.rules[number]
+    for order, other in enumerate(arm.rules[:number], 1):
+        if (rule.condition, rule.regimens) == (other.condition, other.regimens):
+            raise InputError(
+                f'{place}: "{rule.then}": rule {order} does the same at the same time. Remove one.'
+            )
+    for drug, regimen in rule.regimens.items():
+        others = [one.regimens[drug] for one in arm.rules if one is not rule and drug in one.regimens]
+        if any(one != regimen for one in (arm.regimens.get(drug), *others)):
+            return
+    raise InputError(
+        f'{place}: the rule can never fire in {arm.name}: "{rule.then}" is what the patient is on already, '
+        "and no other rule changes that."
+    )
 
 
 def _levels(condition: Condition) -> Iterator[str]:

@@ -26,9 +26,13 @@ from offtarget.trials.history import History, Mask
 from offtarget.trials.result import Outcome
 from offtarget.trials.setup import MEASURED, Setup
 from offtarget.trials.treatment import Treatment
-from offtarget.trials.trial import Arm
+from offtarget.trials.trial import Arm, Trial
+from offtarget.units import DAYS_PER_MONTH
 
 __all__ = ["Followed", "follow"]
+
+
+_SLACK = 1.0  #: a visit on the very last day of a gap is in time, day
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +45,7 @@ class Followed:
         status: shape (n,).
         fired: rule in words -> how many patients it fired for.
         cell_free: patients who ended without a leukaemic cell.
+        final: outputs at each patient's last visit, shape (n, outputs); NaN where there was none.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -50,6 +55,7 @@ class Followed:
     status: NDArray[np.int8]
     fired: Mapping[str, int]
     cell_free: int
+    final: NDArray[np.float64]
 
 
 def follow(
@@ -84,6 +90,16 @@ def follow(
     return ward.discharge(np.asarray(course.status))
 
 
+def _gap(trial: Trial, arm: Arm) -> float:
+    """The longest time between two samples that show a level in which it counts as held, days.
+
+    Half a year, or two of the study's intervals where those are longer, so that one visit may fail: a choice of ours,
+    in the spirit of protocols that want several samples in the years before a stop, not a published number.
+    """
+    plans = [trial.visits, *(rule.visits for rule in arm.rules if rule.visits is not None)]
+    return max(6 * DAYS_PER_MONTH, *(2 * plan.longest for plan in plans)) + _SLACK
+
+
 class _Ward:
     """The work arrays of one arm: who is due when, what is known, what is recorded."""
 
@@ -95,10 +111,11 @@ class _Ward:
         self.kernel, self.clones = kernel, setup.model.clones
         self.places = [kernel.outputs.index(f"{kind}_{clone}") for clone in self.clones for kind in "PQ"]
         self.cells = np.full(n, np.nan)
+        self.final = np.full((n, len(kernel.outputs)), np.nan)
         self.gone: list[Events] = []
         self.agenda = Agenda(trial, arm, n)
         self.treatment = Treatment(trial, arm, cohort, seed)
-        self.history = History(n, trial.drugs, trial.assay)
+        self.history = History(n, trial.drugs, trial.assay, gap=_gap(trial, arm))
         self.clocks = [Clock(endpoint, arm, n) for endpoint in trial.endpoints]
         self.fired = np.zeros((len(arm.rules), n), np.int64)
         self.column = kernel.outputs.index(MEASURED)
@@ -135,6 +152,7 @@ class _Ward:
         self.last = day
         if visiting.any():
             self._visit(visiting, day, outputs[:, self.column])
+            self.final[visiting] = outputs[visiting]
             self.gone = extinctions(self.kernel, self.clones, outputs, visiting, day)
         self.cells = np.where(alive, outputs[:, self.places].sum(axis=1), np.nan)
 
@@ -151,7 +169,8 @@ class _Ward:
         sample = self.trial.assay.measure(
             np.where(rows, truth, 0.0), self.cohort.patients, day=day, seed=self.seed
         )
-        nearest = np.clip(np.searchsorted(self.days, day - 15.0), 0, self.days.size - 1)
+        half = 0.5 * self.days[1] if self.days.size > 1 else 0.0
+        nearest = np.clip(np.searchsorted(self.days, day - half), 0, self.days.size - 1)
         who = np.flatnonzero(rows & sample.taken)
         self.measured[who, nearest[who]] = sample.measured[who]
         self.detected[who, nearest[who]] = sample.detected[who]
@@ -187,5 +206,12 @@ class _Ward:
             fired[f"{rule.when}: {rule.then}"] += int(np.count_nonzero(times))
         cell_free = int(np.count_nonzero(self.cells < EXTINCT.value)) if self.clones else 0
         return Followed(
-            outcomes, self.values, self.measured, self.detected, status.copy(), dict(fired), cell_free
+            outcomes,
+            self.values,
+            self.measured,
+            self.detected,
+            status.copy(),
+            dict(fired),
+            cell_free,
+            self.final,
         )

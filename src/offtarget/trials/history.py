@@ -9,6 +9,7 @@ from offtarget.trials.assay import LEVELS, Assay, Sample
 
 __all__ = ["History", "Mask"]
 
+Days = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
@@ -22,18 +23,21 @@ class History:
         before_measured, before_detected, before_taken: the sample before it.
         first_positive: first sample of the present unbroken run of positive samples, percent; NaN outside one.
         positives: how many samples the present run of positive samples has.
-        scored: level -> whether the latest sample was scored at that level.
-        since: level -> day on which the present unbroken run at that level began, NaN when there is none.
+        scored, before_scored: level -> whether the latest sample, and the one before it, was scored at that level.
+        since: level -> day of the first sample of the present run at that level, NaN when there is none. A sample
+            above the level ends a run; one too small to be scored does not, but more than ``gap`` days without a
+            sample scored at the level do: the next such sample begins another.
+        gap: see ``since``, day.
         ever: level -> whether the level was ever met.
         on_days: drug -> days on the drug so far.
         off_since: drug -> day the drug was last stopped, NaN while it is taken or before it was.
     """
 
-    def __init__(self, patients: int, drugs: tuple[str, ...], assay: Assay) -> None:
+    def __init__(self, patients: int, drugs: tuple[str, ...], assay: Assay, *, gap: float) -> None:
         def filled(value: float) -> NDArray[np.float64]:
             return np.full(patients, value)
 
-        self.assay = assay
+        self.assay, self.gap = assay, gap
         self.now = filled(0.0)
         self.fresh = np.zeros(patients, bool)
         self.measured, self.before_measured = filled(np.nan), filled(np.nan)
@@ -41,6 +45,8 @@ class History:
         self.taken, self.before_taken = np.zeros(patients, bool), np.zeros(patients, bool)
         self.first_positive, self.positives = filled(np.nan), np.zeros(patients, np.int64)
         self.scored = {level: np.zeros(patients, bool) for level in LEVELS}
+        self.before_scored = {level: np.zeros(patients, bool) for level in LEVELS}
+        self._last = {level: filled(np.nan) for level in LEVELS}
         self.since = {level: filled(np.nan) for level in LEVELS}
         self.ever = {level: np.zeros(patients, bool) for level in LEVELS}
         self.on_days = {drug: filled(0.0) for drug in drugs}
@@ -70,24 +76,28 @@ class History:
         for level, threshold in LEVELS.items():
             met = new & self.assay.meets(level, sample)
             broken = new & sample.detected & (sample.measured > threshold)
+            with np.errstate(invalid="ignore"):
+                broken |= new & (day - self._last[level] > self.gap)
             run = np.where(broken, np.nan, self.since[level])
             self.since[level] = np.where(met & np.isnan(run), day, run)
+            self._last[level] = np.where(met, day, self._last[level])
             self.ever[level] |= met
+            self.before_scored[level] = np.where(new, self.scored[level], self.before_scored[level])
             self.scored[level] = np.where(new, met, self.scored[level])
 
-    def dose(
-        self, drug: str, taking: Mask, rows: Mask, day: NDArray[np.float64], elapsed: NDArray[np.float64]
-    ) -> None:
+    def dose(self, drug: str, rows: Mask, days: Days, *, taking: Mask, ended: Days) -> None:
         """Enter treatment since the last visit.
 
         Args:
             drug: the drug.
-            taking: who was to take it since then, shape (n,).
             rows: who has a visit, shape (n,).
-            day: of the last visit, on which those who stopped did so, shape (n,).
-            elapsed: days since then, shape (n,).
+            days: on the drug since the last visit, shape (n,).
+            taking: who is to take it now, shape (n,).
+            ended: the day on which those who stopped did so, shape (n,).
         """
-        self.on_days[drug] = np.where(rows & taking, self.on_days[drug] + elapsed, self.on_days[drug])
-        was_on = self.on_days[drug] > 0
-        stopping = rows & ~taking & was_on & np.isnan(self.off_since[drug])
-        self.off_since[drug] = np.where(rows & taking, np.nan, np.where(stopping, day, self.off_since[drug]))
+        self.on_days[drug] = np.where(rows, self.on_days[drug] + days, self.on_days[drug])
+        off = np.where(
+            rows & (days > 0), np.nan, self.off_since[drug]
+        )  # taken since: an earlier stop is over
+        stopping = rows & ~taking & (self.on_days[drug] > 0) & np.isnan(off)
+        self.off_since[drug] = np.where(rows & taking, np.nan, np.where(stopping, ended, off))

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from offtarget.arrays.cohort import Cohort
-from offtarget.catalog import find
+from offtarget.catalog import is_path
 from offtarget.distributions import Distribution
 from offtarget.evidence import Quantity, digest
 from offtarget.models.model import Parameter
 from offtarget.pharmacology.drug import Drug, pharmacokinetic_troughs
 from offtarget.trials.extinction import EXTINCT
+from offtarget.trials.files import input_files
 from offtarget.trials.result import ExposureRow, ParameterRow
 from offtarget.trials.setup import Setup
 
@@ -134,11 +136,13 @@ def exposure_rows(setup: Setup, cohort: Cohort, seed: int) -> tuple[ExposureRow,
 def input_digests(setup: Setup) -> dict[str, str]:
     """What went in, by name: a digest of each file, so that a replay can say what changed."""
     trial = setup.trial
-    files = {
-        f"model {trial.model}": find("models", trial.model),
-        f"population {trial.population}": find("populations", trial.population),
-    }
-    files |= {f"drug {drug.id}": find("drugs", drug.id) for drug in setup.drugs}
-    files |= {f"mechanism {one.id}": find("mechanisms", one.id) for one in setup.mechanisms}
-    found = {name: digest(path.read_bytes())[:16] for name, path in files.items()}
+    named = [("models", trial.model), ("populations", trial.population)]
+    named += [("drugs", drug.id) for drug in setup.drugs]
+    named += [("targets", drug.targets.id) for drug in setup.drugs]
+    named += [("mechanisms", name) for name in trial.mechanisms or (one.id for one in setup.mechanisms)]
+    found = {}
+    for kind, name in named:
+        content = [path.read_bytes() for path in input_files(kind, name)]
+        shown = Path(name).name if is_path(kind, name) else name
+        found[f"{kind.removesuffix('s')} {shown}"] = digest(*content)[:16]
     return {**found, "equations": setup.model.digest()[:16]}

@@ -143,6 +143,7 @@ class TrialResult:
         troughs: drug -> simulated steady-state troughs, first dose, first arm, ng/mL, shape (patients,).
         exposures: rows that hold simulated troughs beside published ones.
         patients: how many were simulated in every arm; fewer than ``planned`` only if the user stopped it.
+        final: for each arm, the outputs at every patient's last visit, shape (patients, outputs).
         inputs: digest of each model, population, drug and mechanism file that went in.
         seconds: wall time by phase ("load", "compile", "simulate", "assess", ...).
     """
@@ -157,6 +158,7 @@ class TrialResult:
     comparisons: tuple[Comparison, ...]
     accounting: tuple[Accounting, ...]
     panel: Panel
+    final: tuple[NDArray[np.float64], ...]
     parameters: tuple[ParameterRow, ...]
     troughs: Mapping[str, NDArray[np.float64]]
     exposures: tuple[ExposureRow, ...]
@@ -174,6 +176,8 @@ class TrialResult:
     def digest(self, first: int | None = None) -> str:
         """SHA-256 over what happened to each patient: same inputs, seed and versions, same digest.
 
+        Events are counted in visits, so another machine's last bits hardly ever show; ``digest_outputs`` sees them.
+
         Args:
             first: only patients numbered below this: a run of a hundred is the first hundred of more.
         """
@@ -184,6 +188,18 @@ class TrialResult:
             for column in (outcome.patients, outcome.origin, outcome.time, outcome.event):
                 parts.append(np.ascontiguousarray(column[rows]).tobytes())
         return digest(*parts)
+
+    def digest_outputs(self, first: int | None = None) -> str:
+        """SHA-256 over the model's outputs at each patient's last visit, and over the panel, to the last bit.
+
+        Args:
+            first: as in ``digest``.
+        """
+        few = self.patients if first is None else first
+        shown = self.panel.patients < few
+        panel = (self.panel.times, self.panel.values[shown], self.panel.measured[shown])
+        columns = (*(final[:few] for final in self.final), *panel)
+        return digest(*(np.ascontiguousarray(column).tobytes() for column in columns))
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,13 @@ def run(
     if not chunks:
         raise Cancelled("Stopped before any patient was finished: there is nothing to report.")
     with watch("assess"):
-        return _result(setup, kernel, chunks, patients, seed, watch)
+        try:
+            return _result(setup, kernel, chunks, patients, seed, watch)
+        except (
+            KeyboardInterrupt,
+            Interrupted,
+        ):  # a second's work again, rather than lose the patients' minutes
+            return _result(setup, kernel, chunks, patients, seed, watch)
 
 
 def _check_counts(patients: int, seed: int, threads: int | None) -> None:
@@ -126,13 +132,14 @@ def _result(
     accounting = tuple(_account(trial.arms[number].name, parts) for number, parts in enumerate(followed))
     simulated = sum(chunk.cohort.size for chunk in chunks)
     days = record_days(trial.horizon)
-    seen = [chunk for chunk in chunks if chunk.arms[0].values.shape[1] == days.size]
+    seen = [chunk for chunk in chunks if int(chunk.cohort.patients[0]) < _BAND]
     everyone = Cohort.joined([chunk.cohort for chunk in seen])
     return TrialResult(
         trial=trial, model=setup.model, planned=planned, patients=simulated, seed=seed, outcomes=outcomes,
         estimates=estimate(trial, outcomes), comparisons=compare(trial, outcomes), accounting=accounting,
         panel=make_panel(trial, kernel, days, [chunk.cohort.patients for chunk in seen],
                          [[chunk.arms[number] for chunk in seen] for number in range(len(trial.arms))]),
+        final=tuple(np.concatenate([part.final for part in parts]) for parts in followed),
         parameters=parameter_rows(setup), troughs=troughs(setup, everyone, seed),
         exposures=exposure_rows(setup, everyone, seed),
         versions=stamp(), inputs=input_digests(setup), seconds=watch.seconds,

@@ -14,16 +14,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from offtarget.errors import InputError, sentence
-from offtarget.records import read_text
+from offtarget.errors import InputError, sentence, short, writing
+from offtarget.records import read_text, read_toml
+from offtarget.trials.files import anchored, portable
 from offtarget.trials.result import Outcome, Panel, TrialResult
+from offtarget.trials.study import trial_from_record
 from offtarget.trials.toml import write_toml
 from offtarget.trials.trial import Trial
 
-__all__ = ["MANIFEST", "manifest", "read_manifest", "ready_folder", "save"]
+__all__ = ["MANIFEST", "STUDY", "load_run", "manifest", "read_manifest", "ready_folder", "save"]
 
-MANIFEST = "manifest.json"
+MANIFEST, STUDY = "manifest.json", "study.toml"
 _FORMAT = 1
+#: What stands in the manifest until everything else is written: whose folder it is, and that it is not finished.
+_BEGUN: dict[str, Any] = {"format": _FORMAT, "trial": "", "complete": False}
 
 
 def ready_folder(folder: Path) -> None:
@@ -32,26 +36,31 @@ def ready_folder(folder: Path) -> None:
     Raises:
         InputError: the folder cannot be made or written, or holds something that is not a run of ours.
     """
-    try:
+    with writing(folder):
+        str(folder).encode()
         folder.mkdir(parents=True, exist_ok=True)
         strangers = [path.name for path in folder.iterdir()]
-        if strangers and not (folder / MANIFEST).is_file():
+        if strangers and not _ours(folder):
             then = "Choose another --out, so that nothing of yours is overwritten."
-            got = f"a folder with {sorted(strangers)[0]} in it"
-            raise InputError(
-                sentence(str(folder), expected="a new folder or an earlier run", got=got, then=then)
-            )
+            got = f"a folder with {short(sorted(strangers)[0])} in it"
+            expected = "a new folder or an earlier run"
+            raise InputError(sentence(str(folder), expected=expected, got=got, then=then))
         probe = folder / ".writable"
         probe.write_bytes(b"")
         probe.unlink()
-    except OSError as problem:
-        got = problem.strerror or type(problem).__name__
-        then = "Choose another --out."
-        raise InputError(sentence(str(folder), expected="a folder to write to", got=got, then=then)) from None
+
+
+def _ours(folder: Path) -> bool:
+    """Whether the folder's manifest is one that ``save`` wrote, finished or not."""
+    try:
+        kept = json.loads((folder / MANIFEST).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(kept, dict) and _BEGUN.keys() <= kept.keys()
 
 
 def save(result: TrialResult, folder: Path) -> Path:
-    """Write a run to its folder; the manifest last, so that a folder with a manifest is complete.
+    """Write a run to its folder; the manifest last, so that a manifest with a digest stands for a whole run.
 
     Args:
         result: the run.
@@ -59,17 +68,26 @@ def save(result: TrialResult, folder: Path) -> Path:
 
     Returns:
         The manifest's path.
+
+    Raises:
+        InputError: the folder is not ours or cannot be written.
     """
     ready_folder(folder)
     trial = result.trial
     assert isinstance(trial, Trial)
-    for stale in (folder / MANIFEST, folder / "report.html", *(folder / "figures").glob("*")):
-        stale.unlink(missing_ok=True)  # an earlier run's page must not stand beside this one's tables
-    _write(folder / "study.toml", write_toml(trial.record).encode())
-    _table(folder / "endpoints.parquet", endpoint_table(result.outcomes, trial.id))
-    _table(folder / "panel.parquet", panel_table(result.panel))
-    text = json.dumps(manifest(result), indent=1, ensure_ascii=False)
-    _write(folder / MANIFEST, text.encode())
+    with writing(folder):
+        study, files = portable(trial.record)
+        _write(folder / MANIFEST, json.dumps(_BEGUN).encode())
+        for stale in (folder / "report.html", *(folder / "figures").glob("*")):
+            stale.unlink(missing_ok=True)  # an earlier run's page must not stand beside this one's tables
+        _write(folder / STUDY, write_toml(study).encode())
+        for place, content in files.items():
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            _write(folder / place, content)
+        _table(folder / "endpoints.parquet", endpoint_table(result.outcomes, trial.id))
+        _table(folder / "panel.parquet", panel_table(result.panel))
+        text = json.dumps(manifest(result), indent=1, ensure_ascii=False)
+        _write(folder / MANIFEST, text.encode())
     return folder / MANIFEST
 
 
@@ -83,13 +101,27 @@ def manifest(result: TrialResult) -> dict[str, Any]:
     return {
         "format": _FORMAT, "trial": trial.id, "title": trial.title, "seed": result.seed,
         "planned": result.planned, "patients": result.patients, "complete": result.patients == result.planned,
-        "digest": result.digest(), "digest_first_100": result.digest(first=100), "statuses": statuses,
+        "digest": result.digest(), "digest_first_100": result.digest(first=100),
+        "digest_outputs": result.digest_outputs(), "digest_outputs_first_100": result.digest_outputs(first=100),
+        "statuses": statuses,
         "cell_free": {row.arm: row.cell_free for row in result.accounting},
         "rules_fired": {row.arm: dict(row.rules_fired) for row in result.accounting},
         "estimates": [_plain(estimate) for estimate in result.estimates],
         "comparisons": [_plain(comparison) for comparison in result.comparisons],
         "inputs": dict(result.inputs), "versions": dict(result.versions), "seconds": dict(result.seconds),
     }  # fmt: skip
+
+
+def load_run(folder: Path) -> tuple[dict[str, Any], Trial]:
+    """The manifest of an earlier run, and its study as it was run, with the files it brought along.
+
+    Raises:
+        InputError: no run, or not one of ours.
+    """
+    kept = read_manifest(folder)
+    path = folder / STUDY
+    record = anchored(read_toml(path).data, folder)
+    return kept, trial_from_record(record, id=kept["trial"], where=str(path))
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -101,20 +133,44 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     if not path.is_file():
         then = "Give the folder of a run, such as runs/stim1."
-        raise InputError(
-            sentence(str(folder), expected=f"a run's folder with {MANIFEST}", got="none", then=then)
-        )
+        expected = f"a run's folder with {MANIFEST}"
+        raise InputError(sentence(str(folder), expected=expected, got="none", then=then))
     try:
         data = json.loads(read_text(path))
-    except ValueError as problem:
-        raise InputError(sentence(str(path), expected="valid JSON", got=str(problem))) from None
-    wanted = {"format": int, "trial": str, "seed": int, "patients": int, "planned": int, "digest": str}
-    for key, kind in wanted.items():
-        if not isinstance(data, dict) or not isinstance(data.get(key), kind):
-            raise InputError(sentence(f"{path}: {key}", expected=f"a {kind.__name__}", got=str(data)))
-    if data["format"] != _FORMAT:
-        raise InputError(sentence(f"{path}: format", expected=str(_FORMAT), got=str(data["format"])))
-    return dict(data)
+    except (ValueError, RecursionError) as problem:
+        got = str(problem) if isinstance(problem, ValueError) else "too deep a nest"
+        raise InputError(sentence(str(path), expected="valid JSON", got=got)) from None
+    if data == _BEGUN:
+        then = "Run the trial again; the folder may be used for it."
+        raise InputError(sentence(str(path), expected="a finished run", got="one that broke off", then=then))
+    return _checked(data, str(path))
+
+
+def _checked(data: Any, where: str) -> dict[str, Any]:
+    """A manifest of which every part that is read again is of its kind."""
+    if not isinstance(data, dict):
+        raise InputError(sentence(where, expected="a manifest", got=data))
+    if data.get("format") != _FORMAT:
+        raise InputError(sentence(f"{where}: format", expected=str(_FORMAT), got=data.get("format")))
+    kinds = {
+        "trial": str,
+        "seed": int,
+        "patients": int,
+        "planned": int,
+        "digest": str,
+        "digest_outputs": str,
+        "inputs": dict,
+        "versions": dict,
+    }
+    for key, kind in kinds.items():
+        if type(data.get(key)) is not kind:  # a flag is an int to isinstance
+            raise InputError(sentence(f"{where}: {key}", expected=f"a {kind.__name__}", got=data.get(key)))
+    for key in ("inputs", "versions"):
+        if not all(isinstance(one, str) for one in data[key].values()):
+            raise InputError(sentence(f"{where}: {key}", expected="a text for each name", got=data[key]))
+    if Path(data["trial"]).name != data["trial"]:
+        raise InputError(sentence(f"{where}: trial", expected="a name", got=data["trial"]))
+    return data
 
 
 def endpoint_table(outcomes: tuple[Outcome, ...], study: str) -> pa.Table:

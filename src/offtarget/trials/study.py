@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from offtarget.catalog import find
+from offtarget.catalog import find, ids
 from offtarget.errors import InputError, nearest, sentence
 from offtarget.evidence import Evidence, Grade, reference
 from offtarget.pharmacology.regimen import Regimen, parse_regimen
@@ -15,12 +15,13 @@ from offtarget.records import Table, read_toml
 from offtarget.trials.assay import read_assay
 from offtarget.trials.conditions import parse_condition
 from offtarget.trials.feasible import check_rules
+from offtarget.trials.files import anchored
 from offtarget.trials.result import Published
 from offtarget.trials.trial import MEASURES, START, Arm, Endpoint, Rule, Trial
 from offtarget.trials.visits import duration, parse_visits
 from offtarget.units import DAYS_PER_MONTH
 
-__all__ = ["load_trial", "trial_from_record"]
+__all__ = ["is_catalogued", "load_trial", "trial_from_record"]
 
 _MOST_ARMS = 50
 _LONGEST = 100 * 365.25  # day
@@ -43,11 +44,16 @@ def load_trial(name: str) -> Trial:
     return trial_from_record(_resolved(path, ()), id=path.stem, where=path.name)
 
 
+def is_catalogued(trial: Trial) -> bool:
+    """Whether the catalogue's trial of this name is this very study: a user's file may have the same name."""
+    return trial.id in ids("trials") and load_trial(trial.id).record == trial.record
+
+
 def trial_from_record(record: Mapping[str, Any], *, id: str, where: str) -> Trial:
     """The trial in an already parsed study, for example one kept in a manifest.
 
     Args:
-        record: the study's tables.
+        record: the study's tables, its own files named by their whole paths (see ``files.anchored``).
         id: the trial's short name.
         where: the file, for error sentences.
     """
@@ -67,8 +73,9 @@ def _resolved(path: Path, below: tuple[Path, ...]) -> dict[str, Any]:
             f"{path.name}: based_on: the studies go in a circle: {chain}. Let one of them stand on its own."
         )
     table = read_toml(path)
+    record = anchored(table.data, path.parent)
     if not table.has("based_on"):
-        return table.data
+        return record
     name = table.text("based_on")
     try:
         base = find("trials", name)
@@ -77,7 +84,7 @@ def _resolved(path: Path, below: tuple[Path, ...]) -> dict[str, Any]:
         if not beside.is_file():
             raise InputError(f"{table.at('based_on')}: {problem}") from None
         base = beside
-    own = {key: value for key, value in table.data.items() if key != "based_on"}
+    own = {key: value for key, value in record.items() if key != "based_on"}
     return {**_resolved(base, (*below, here)), **own}
 
 
@@ -145,7 +152,7 @@ def _arm(table: Table, horizon: float) -> Arm:
     text = table.text("regimen")
     regimens = _by_drug(parse_regimen(text, where=table.at("regimen")))
     rules = tuple(_rule(one, horizon, tuple(regimens)) for one in table.tables("rule"))
-    arm = Arm(table.text("name"), text, regimens, rules)
+    arm = Arm(table.name("name"), text, regimens, rules)
     table.done()
     return arm
 
@@ -162,7 +169,7 @@ def _rule(table: Table, horizon: float, given: tuple[str, ...]) -> Rule:
     rule = Rule(
         when=when, then=then, condition=parse_condition(when, where=table.at("when")),
         regimens=_then(then, table.at("then"), given), visits=visits,
-        times=int(table.number("times", low=1, high=1000, default=1)),
+        times=table.whole("times", low=1, high=1000, default=1),
     )  # fmt: skip
     table.done()
     return rule
@@ -195,15 +202,19 @@ def _endpoint(table: Table, horizon: float, arms: tuple[Arm, ...]) -> Endpoint:
     months = tuple(
         duration(text, where=table.at("report_at")) / DAYS_PER_MONTH for text in table.texts("report_at")
     )
+    months = tuple(round(month, 12) for month in months)
+    if len(set(months)) < len(months):
+        then, got = "Name each time once.", table.data["report_at"]
+        raise InputError(sentence(table.at("report_at"), expected="different times", got=got, then=then))
     late = [month for month in months if month * DAYS_PER_MONTH > horizon + 1e-6]
     if not months or late:
         expected = "at least one time, all within the horizon"
         raise InputError(sentence(table.at("report_at"), expected=expected, got=table.data["report_at"]))
-    name = table.text("name")
+    name = table.name("name")
     measure = table.choice("measure", MEASURES, kind="measure", default="free of event")
     endpoint = Endpoint(
         name, measure, origin, event, parse_condition(event, where=table.at("event")),
-        tuple(round(month, 12) for month in months), table.text("definition", default=f"{event}, from {origin}"),
+        months, table.text("definition", default=f"{event}, from {origin}"),
     )  # fmt: skip
     table.done()
     return endpoint
@@ -225,7 +236,7 @@ def _published(table: Table, endpoints: tuple[Endpoint, ...], arms: tuple[Arm, .
         endpoint, arm, month, table.number("value", low=0, high=100),
         table.number("low", low=0, high=100) if table.has("low") else math.nan,
         table.number("high", low=0, high=100) if table.has("high") else math.nan,
-        int(table.number("n", low=1)) if table.has("n") else 0,
+        table.whole("n", low=1, high=10**9) if table.has("n") else 0,
         Evidence(key, Grade.MEASURED, table.text("note", default="")),
     )  # fmt: skip
     table.done()

@@ -78,10 +78,8 @@ class Treatment:
     def enter(self, history: History, rows: Mask, day: NDArray[np.float64]) -> None:
         """Write into the history how long ``rows`` have been on each drug since their last visit."""
         for drug, course in self._courses.items():
-            # first the days taken since the last visit, then whether the drug is being taken now
-            days, last = course.taken(drug, self._seen, day)
-            history.dose(drug, days > 0, rows, last, days)
-            history.dose(drug, course.taking(drug, day), rows, last, np.zeros(day.shape))
+            days, ended = course.taken(drug, self._seen, day)
+            history.dose(drug, rows, days, taking=course.taking(drug, day), ended=ended)
         self._seen = np.where(rows, day, self._seen)
 
     def would_change(self, rule: int) -> Mask:

@@ -31,6 +31,11 @@ class Visits:
     phases: tuple[tuple[float, float], ...]
     text: str
 
+    @property
+    def longest(self) -> float:
+        """The longest interval between two visits, days."""
+        return max(interval for interval, _ in self.phases)
+
     def days(self, horizon: float) -> NDArray[np.float64]:
         """The days of all visits after day 0 and up to ``horizon``, ascending."""
         start = 0.0

@@ -1,0 +1,57 @@
+"""What a run shows in a terminal: how far it is, and at the end the short table. Rich is loaded when it is used."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from offtarget.trials.result import TrialResult
+
+__all__ = ["print_summary", "progress_line"]
+
+#: Columns of a table that goes to a file or a pipe.
+_PIPED = 150
+
+
+@contextmanager
+def progress_line(*, quiet: bool) -> Iterator[Any]:
+    """A progress line on standard error: patients done and time left."""
+    if quiet:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("patients"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("patients", total=None)
+        yield lambda done, whole: bar.update(task, completed=done, total=whole)
+
+
+def print_summary(result: TrialResult) -> None:
+    """The short table: each endpoint, arm and time beside what was published, then the run's accounts."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from offtarget.reports.table import rows, summary_lines
+
+    head, *body = rows(result)
+    table = Table(*head, title=None, box=None, pad_edge=False)
+    for row in body:
+        table.add_row(*map(Text, row))
+    console = Console(
+        width=None if sys.stdout.isatty() else _PIPED, soft_wrap=not sys.stdout.isatty(), highlight=False
+    )
+    console.print(table)
+    for line in summary_lines(result):
+        console.print(line, markup=False)
