@@ -21,6 +21,9 @@ class Status(IntEnum):
     NOT_FINITE = 2
     STEP_TOO_SMALL = 3
     NEGATIVE = 4
+    ENDLESS_EVENTS = 5
+    TOO_MANY_WAITING = 6
+    NO_DELAY = 7
 
     @property
     def sentence(self) -> str:
@@ -34,6 +37,9 @@ _SENTENCES = {
     Status.NOT_FINITE: "The state or its rate of change stopped being a finite number.",
     Status.STEP_TOO_SMALL: "The solver needed steps too small for the clock to tell apart.",
     Status.NEGATIVE: "A quantity that cannot be negative fell below zero by more than the tolerance.",
+    Status.ENDLESS_EVENTS: "The model's events kept setting each other off at one instant, without end.",
+    Status.TOO_MANY_WAITING: "More delayed events of the model waited to be executed than the engine keeps.",
+    Status.NO_DELAY: "The delay of an event of the model was negative or not a number.",
 }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
+from offtarget.engine.event_code import EventCode, event_code
 from offtarget.engine.formula import Namer, python
 from offtarget.engine.tape import Tape
 from offtarget.errors import InputError, nearest
@@ -29,8 +30,8 @@ from math import (
 from numba import njit
 
 from offtarget.engine.functions import ceil, clear, cube, factorial, floor, fourth, quotient, rem, square
-from offtarget.engine.layout import SIGNATURE
-from offtarget.engine.march import marcher
+from offtarget.engine.{layout} import SIGNATURE
+from offtarget.engine.{march} import marcher
 from offtarget.engine.steppers import compiled, inlined
 
 #: How many expressions of parameters only there are.
@@ -39,16 +40,24 @@ STATICS = {statics}
 SPECIES = {species}
 '''
 
+#: What the head of a model with events of its own also says.
+_COUNTS = """#: What counts as a change of each comparison in the events' triggers.
+COMPARISONS = {kinds}
+#: How many instants at which one changes are known beforehand.
+APPOINTMENTS = {appointments}
+"""
+
 _ENTRY = '''
 
-march = marcher(static, initial, rhs, jacobian, outputs, SPECIES)
+march = marcher({functions}, SPECIES)
 
 
 @njit(SIGNATURE, cache=True, nogil=True, error_model="numpy")
-def advance(patients, events, settings, times, out, first, last):
+def advance({arguments}, events, settings, times, out, first, last):
     """Take patients first to last through their times."""
-    march(patients, events, settings, times, out, first, last)
+    march({arguments}, events, settings, times, out, first, last)
 '''
+_FUNCTIONS = "static, initial, rhs, jacobian, outputs"
 
 
 def generate(model: Model, outputs: Sequence[str]) -> str:
@@ -81,12 +90,15 @@ class _Book:
         self.derivatives = dict(model.derivatives())
         self.static = model.static()
         self.outputs = tuple(outputs)
+        self.events: EventCode | None = event_code(model) if model.events else None
         known = self.model.names() | {"time"}
         for name in self.outputs:
             if name not in known:
                 raise InputError(f'{model.id}: no output "{name}". {nearest(name, known, kind="name")}')
         wanted = self.order([*chain(map(Symbol, self.outputs), self.derivatives.values())], self.definitions)
         wanted += self.order(self.initials.values(), self.definitions | self.initials)
+        if self.events:
+            wanted += self.order(self.events.expressions, self.definitions)
         needed = self.order(
             map(Symbol, dict.fromkeys(wanted)),
             {k: v for k, v in self.definitions.items() if k in self.static},
@@ -138,21 +150,29 @@ class _Writer:
 
     def module(self) -> str:
         """The whole text."""
-        book = self.book
+        book, code = self.book, self.book.events
         head = _HEAD.format(
             id=self.model.id,
             outputs=len(book.outputs),
             statics=len(book.statics),
             species=len(book.derivatives),
+            layout="event_layout" if code else "layout",
+            march="state_events" if code else "march",
         )
+        if code:
+            head += _COUNTS.format(kinds=code.kinds, appointments=len(code.appointments))
         parts = [
             head,
             *self._static(),
             self._initial(),
             self._rhs(),
             self._jacobian(),
-            self._outputs(),
-            _ENTRY,
+            self._vector("outputs", "What is looked at.", [Symbol(name) for name in book.outputs]),
+            *(
+                self._entry_with_events(code)
+                if code
+                else [_ENTRY.format(functions=_FUNCTIONS, arguments="patients")]
+            ),
         ]
         return "".join(parts)
 
@@ -227,14 +247,23 @@ class _Writer:
         reads = self._reads([*(self.book.definitions[name] for name in names), *slopes.values()])
         return self._function("rhs", "t, y, p, s, f", "d/dt of every species.", lines, reads)
 
-    def _outputs(self) -> str:
-        roots = [Symbol(name) for name in self.book.outputs]
-        names = self.book.moving(roots)
-        lines = self._define(names) + [
-            f"out[{i}] = {self.namer(name)}" for i, name in enumerate(self.book.outputs)
+    def _vector(self, name: str, says: str, values: Sequence[Expression]) -> str:
+        """A function that fills a vector with these values."""
+        names = self.book.moving(values)
+        lines = self._define(names) + [f"out[{i}] = {self._text(value)}" for i, value in enumerate(values)]
+        reads = self._reads([*(self.book.definitions[name] for name in names), *values])
+        return self._function(name, "t, y, p, s, out", says, lines, reads)
+
+    def _entry_with_events(self, code: EventCode) -> list[str]:
+        """The way in, and before it what events need."""
+        functions = f"{_FUNCTIONS}, triggers, watched, effects, appointments"
+        return [
+            self._vector("triggers", "The condition of each event.", code.triggers),
+            self._vector("watched", "The comparisons in them, as differences.", code.watched),
+            self._vector("effects", "Delays, priorities (nan: none) and new values.", code.effects),
+            self._vector("appointments", "Instants known beforehand.", code.appointments),
+            _ENTRY.format(functions=functions, arguments="patients, pending, plan"),
         ]
-        reads = self._reads([*(self.book.definitions[name] for name in names), *roots])
-        return self._function("outputs", "t, y, p, s, out", "What is looked at.", lines, reads)
 
     def _jacobian(self) -> str:
         """Derivatives go through the named rules by the chain rule, so what rules share is computed once."""

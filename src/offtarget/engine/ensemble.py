@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from offtarget.arrays.cohort import Cohort
 from offtarget.arrays.schedule import Action, Schedule
 from offtarget.arrays.trajectories import Status, Trajectories
+from offtarget.engine.event_layout import Note, Pending, grown, pending
 from offtarget.engine.kernel import Kernel, build
 from offtarget.engine.layout import Clock, Events, Flag, Floats, Patients, Settings, patients
 from offtarget.errors import InputError, nearest, sentence
@@ -27,17 +29,19 @@ _METHODS: Mapping[str, int] = {"auto": 0, "explicit": 1, "implicit": 2}
 _CHUNK = 256
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Course:
     """A resumable integration: the mutable work arrays of n patients. Each ``advance`` carries them further.
 
     Attributes:
         patients: patient numbers, shape (n,).
         arrays: what the compiled code keeps of each patient.
+        pending: what it keeps of the model's own events, when the model has some.
     """
 
     patients: NDArray[np.uint64]
     arrays: Patients
+    pending: Pending | None = None
 
     @property
     def now(self) -> Floats:
@@ -60,7 +64,7 @@ class Course:
         return np.asarray(self.arrays.flags[:, Flag.IMPLICIT] == 1)
 
 
-def begin(kernel: Kernel, cohort: Cohort, *, time: float = 0.0) -> Course:
+def begin(kernel: Kernel, cohort: Cohort, *, time: float = 0.0, seed: int = 0) -> Course:
     """Patients at the start, ready to ``advance``.
 
     Args:
@@ -68,6 +72,7 @@ def begin(kernel: Kernel, cohort: Cohort, *, time: float = 0.0) -> Course:
         cohort: columns named like a parameter take the place of its default, in the model's units; others are
             covariates and not looked at. A patient with a value that is not finite fails at once, alone.
         time: when the patients start, in the kernel's time unit.
+        seed: settles the order in which a patient's events of one instant and equal priority are executed.
     """
     course = patients(cohort.size, len(kernel.species), len(kernel.parameters), kernel.statics, float(time))
     course.parameters[:] = kernel.defaults
@@ -76,7 +81,8 @@ def begin(kernel: Kernel, cohort: Cohort, *, time: float = 0.0) -> Course:
             course.parameters[:, j] = cohort.columns[name]
     bad = ~np.isfinite(course.parameters).all(axis=1)
     course.flags[bad, Flag.STATUS] = Status.NOT_FINITE
-    return Course(cohort.patients, course)
+    own = pending(kernel.plan, cohort.patients, float(time), seed) if kernel.plan else None
+    return Course(cohort.patients, course, own)
 
 
 def advance(
@@ -86,7 +92,8 @@ def advance(
     """Carry every patient on to ``until``; the outputs there come back, shape (n, outputs), NaN rows for the failed.
 
     Events of the schedule from the patient's present time up to but not including ``until`` are applied; one at
-    ``until`` itself belongs to the next call, so that outputs are what a visit sees before it changes anything.
+    ``until`` itself belongs to the next call, so that outputs are what a visit sees before it changes anything. The
+    model's own events are part of the model: outputs at their instant show the state after them.
 
     Args:
         kernel: the compiled model.
@@ -110,7 +117,7 @@ def advance(
 
 def simulate(
     kernel: Kernel, cohort: Cohort, schedule: Schedule, *, times: ArrayLike, tolerance: float = 1e-6,
-    threads: int | None = None, method: Method = "auto", budget: int = 1_000_000,
+    threads: int | None = None, method: Method = "auto", budget: int = 1_000_000, seed: int = 0,
 ) -> Trajectories:  # fmt: skip
     """Every patient from time zero (or the first time, when that is earlier) through all times.
 
@@ -120,6 +127,7 @@ def simulate(
             before it.
         times: shape (m,), ascending.
         tolerance, threads, method, budget: see ``advance``.
+        seed: see ``begin``.
 
     Raises:
         InputError: as ``advance``.
@@ -127,7 +135,7 @@ def simulate(
     at = np.array(times, np.float64).reshape(1, -1)
     if np.any(np.diff(at[0]) < 0) or not np.isfinite(at).all():
         raise InputError(sentence("times", expected="finite times in ascending order", got=at[0].tolist()))
-    course = begin(kernel, cohort, time=min(0.0, float(at[0, 0])) if at.size else 0.0)
+    course = begin(kernel, cohort, time=min(0.0, float(at[0, 0])) if at.size else 0.0, seed=seed)
     values = np.empty((cohort.size, at.shape[1], len(kernel.outputs)))
     _run(kernel, course, schedule, at, values, tolerance, threads, method, budget)
     return Trajectories(
@@ -155,12 +163,34 @@ def _run(
     settings = Settings(
         float(tolerance), int(budget), _METHODS[method], kernel.floor, kernel.share, kernel.counts
     )
+    own = course.pending
+    if own is None:
+        _share(partial(kernel.entry, course.arrays, events, settings, times, values), n, threads)
+        return
+    own.notes[:, Note.COLUMN] = 0
+    while True:
+        _share(
+            partial(kernel.entry, course.arrays, own, kernel.plan, events, settings, times, values),
+            n,
+            threads,
+        )
+        full = own.notes[:, Note.FULL] == 1
+        if not full.any():
+            return
+        more = grown(own)
+        if more is None:
+            course.arrays.flags[full, Flag.STATUS] = Status.TOO_MANY_WAITING
+        own = course.pending = more or own
+
+
+def _share(work: Callable[[int, int], None], n: int, threads: int | None) -> None:
+    """Patients 0 to n, a group at a time, on several threads."""
     workers = min(threads or _processors(), max(1, n // 16))
+    size = max(16, min(_CHUNK, -(-n // (4 * workers)))) if workers > 1 else _CHUNK
 
     def some(first: int) -> None:
-        kernel.entry(course.arrays, events, settings, times, values, first, min(first + size, n))
+        work(first, min(first + size, n))
 
-    size = max(16, min(_CHUNK, -(-n // (4 * workers)))) if workers > 1 else _CHUNK
     if workers == 1:
         for first in range(0, n, size):
             some(first)

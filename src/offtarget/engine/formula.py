@@ -21,7 +21,7 @@ _POWERS = {2.0: "square", 3.0: "cube", 4.0: "fourth"}
 RESERVED = frozenset({
     "t", "y", "p", "s", "f", "out", "by_time", "njit", "compiled", "inlined", "march", "marcher", "clear", "static",
     "initial", "rhs", "jacobian", "outputs", "advance", "SIGNATURE", "STATICS", "inf", "nan", "log", "abs", "min",
-    "max", "rem", "quotient", "float",
+    "max", "rem", "quotient", "float", "triggers", "watched", "effects", "appointments", "COMPARISONS", "APPOINTMENTS",
     *_UNARY, *_POWERS.values(),
 })  # fmt: skip
 

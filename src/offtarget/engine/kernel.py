@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offtarget.engine import cache
+from offtarget.engine.event_layout import Plan, plan
 from offtarget.engine.layout import Floats
 from offtarget.models.model import Model
 
@@ -53,6 +54,7 @@ class Kernel:
         statics: how many parameter-only expressions are computed once a segment.
         source: the generated module's text lies here.
         entry: the compiled function.
+        plan: the model's own events; None when it has none.
     """
 
     id: str
@@ -69,6 +71,7 @@ class Kernel:
     statics: int
     source: str
     entry: Any
+    plan: Plan | None
 
 
 def build(model: Model, *, outputs: tuple[str, ...] = ()) -> Kernel:
@@ -97,7 +100,7 @@ def build(model: Model, *, outputs: tuple[str, ...] = ()) -> Kernel:
         species=tuple(one.id for one in model.species), outputs=names, output_units=units, time_unit=model.time_unit,
         digest=name, floor=np.where(cells, _CELL_FLOOR, 0.0), share=np.where(cells, 0.0, _SHARE_FLOOR),
         counts=np.array(counts, np.int64), statics=int(module.STATICS), source=str(module.__file__),
-        entry=module.advance,
+        entry=module.advance, plan=plan(model, module),
     )  # fmt: skip
 
 

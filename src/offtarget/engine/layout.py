@@ -127,7 +127,8 @@ NOW, BEFORE, TIME, STEP, ERROR = (int(column) for column in Clock)
 STATUS, STEPS, BEGUN, CHANGED, IMPLICIT, STIFF, CALM, PATIENCE, BELOW, SLOPE_KNOWN = (
     int(column) for column in Flag
 )
-FINISHED, TOO_MANY_STEPS, NOT_FINITE, STEP_TOO_SMALL, NEGATIVE = (int(status) for status in Status)
+(FINISHED, TOO_MANY_STEPS, NOT_FINITE, STEP_TOO_SMALL, NEGATIVE, ENDLESS_EVENTS, TOO_MANY_WAITING,
+ NO_DELAY) = (int(status) for status in Status)  # fmt: skip
 
 _ANY = np.zeros(0)
 #: The types of the compiled entry's arguments.

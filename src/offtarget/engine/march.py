@@ -36,7 +36,7 @@ from offtarget.engine.layout import (
 )  # fmt: skip
 from offtarget.engine.steppers import compiled, inlined, interpolate
 
-__all__ = ["marcher"]
+__all__ = ["apply", "blank", "copy", "find", "marcher", "refresher"]
 
 
 def marcher(static: Any, initial: Any, rhs: Any, jacobian: Any, outputs: Any, n: int) -> Any:
@@ -45,7 +45,7 @@ def marcher(static: Any, initial: Any, rhs: Any, jacobian: Any, outputs: Any, n:
     Functions are bound here rather than passed as arguments: numba does not cache code that holds a function as a
     value.
     """
-    refresh = _refresher(static, initial, rhs)
+    refresh = refresher(static, initial, rhs)
     reach = _reacher(refresh, attempter(rhs, jacobian, n))
 
     @inlined
@@ -165,7 +165,7 @@ def apply(one: Patient, events: Events, counts: Ints, cursor: int, end: int) -> 
     return cursor
 
 
-def _refresher(static: Any, initial: Any, rhs: Any) -> Any:
+def refresher(static: Any, initial: Any, rhs: Any) -> Any:
     """Starting anew after a jump, for one model."""
     first_step = starter(rhs)
 

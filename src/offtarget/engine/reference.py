@@ -17,9 +17,11 @@ from scipy.integrate import solve_ivp
 from offtarget.arrays.cohort import Cohort
 from offtarget.arrays.schedule import Action, Schedule
 from offtarget.arrays.trajectories import Status, Trajectories
+from offtarget.engine.reference_events import Failure, Happenings
 from offtarget.errors import InputError, UnsupportedError, nearest
 from offtarget.models.expression import Expression, Number, Symbol, symbols
 from offtarget.models.model import Model
+from offtarget.randomness import stream
 
 __all__ = ["simulate_reference"]
 
@@ -29,7 +31,7 @@ Rule = Callable[[Mapping[str, float]], float]
 
 def simulate_reference(
     model: Model, cohort: Cohort, schedule: Schedule, *, times: ArrayLike, outputs: tuple[str, ...] = (),
-    tolerance: float = 1e-10, solver: str = "LSODA",
+    tolerance: float = 1e-10, solver: str = "LSODA", seed: int = 0,
 ) -> Trajectories:  # fmt: skip
     """The same Trajectories as ``ensemble.simulate``, slowly.
 
@@ -40,6 +42,7 @@ def simulate_reference(
         outputs: names of species, parameters, rules or reactions; by default the model's own choice.
         tolerance: relative tolerance given to SciPy; the absolute one is a millionth of it, in each species' own unit.
         solver: a method of ``scipy.integrate.solve_ivp``.
+        seed: as for ``simulate``.
 
     Raises:
         InputError: a name the model does not have.
@@ -53,10 +56,14 @@ def simulate_reference(
     for i in range(cohort.size):
         own = {one.id: one.value for one in model.parameters}
         own |= {name: float(column[i]) for name, column in cohort.columns.items() if name in own}
+        happenings = Happenings(model, _closure, stream(seed, "event order"), int(cohort.patients[i]))
+        follow = twin.follow_events if model.events else twin.follow
         try:
-            steps[i] = twin.follow(own, _events(schedule, i), at, values[i], solver, tolerance)
+            steps[i] = follow(own, _events(schedule, i), at, values[i], solver, tolerance, happenings)
         except ArithmeticError:
             status[i] = Status.NOT_FINITE
+        except Failure as failure:
+            status[i] = failure.status
     units = tuple(twin.unit(name) for name in names)
     return Trajectories(cohort.patients, at, names, units, values, status, steps)
 
@@ -122,7 +129,7 @@ class _Twin:
 
     def follow(
         self, own: Values, events: list[tuple[float, int, str, float]], times: NDArray[np.float64],
-        values: NDArray[np.float64], solver: str, tolerance: float,
+        values: NDArray[np.float64], solver: str, tolerance: float, _: Happenings,
     ) -> int:  # fmt: skip
         """One patient from event to event; the number of evaluations comes back."""
         now, y, cost = min(0.0, float(times[0])) if times.size else 0.0, self.initial(own), 0
@@ -144,6 +151,45 @@ class _Twin:
             while events and events[0][0] <= now:
                 self._apply(events.pop(0), own, y)
         return cost
+
+    def follow_events(
+        self, own: Values, events: list[tuple[float, int, str, float]], times: NDArray[np.float64],
+        values: NDArray[np.float64], solver: str, tolerance: float, happenings: Happenings,
+    ) -> int:  # fmt: skip
+        """The same for a model with events of its own: at one instant these, then outputs, then the schedule's."""
+        now, y, cost, row = min(0.0, float(times[0])) if times.size else 0.0, self.initial(own), 0, 0
+        _demand_finite([*own.values(), *y])
+        events = [event for event in events if event[0] >= now]
+
+        def look(t: float, state: NDArray[np.float64]) -> Values:
+            return self.look(t, state, own)
+
+        happenings.settle(now, y, look)
+        while True:
+            while row < times.size and times[row] <= now:
+                known = look(now, y)
+                values[row], row = [known[name] for name in self.outputs], row + 1
+            if row == times.size:
+                return cost
+            if events and events[0][0] <= now:
+                while events and events[0][0] <= now:
+                    self._apply(events.pop(0), own, y)
+                happenings.settle(now, y, look)
+                continue
+            end = min(float(times[row]), happenings.due, events[0][0] if events else np.inf)
+            if end - now > 1e-14 * abs(now):
+                solved: Any = solve_ivp(
+                    self.slope, (now, end), y, method=solver, args=(own,), rtol=max(tolerance, 3e-14),
+                    atol=tolerance * 1e-6, dense_output=True,
+                )  # fmt: skip
+                if not solved.success:
+                    raise ArithmeticError(solved.message)
+                found = happenings.first_change(solved.t, solved.sol, look)
+                end = end if found is None else found
+                cost, y = cost + solved.nfev, solved.sol(end) if found is not None else solved.y[:, -1].copy()
+            _demand_finite(y)
+            now = end
+            happenings.settle(now, y, look)
 
     def _segment(
         self, own: Values, now: float, end: float, y: NDArray[np.float64], at: NDArray[np.float64], solver: str,
