@@ -70,6 +70,13 @@ def test_a_set_event_can_replace_a_state(closed: Kernel, write: SimpleNamespace)
     )
 
 
+def test_an_event_can_multiply_a_state(closed: Kernel, write: SimpleNamespace) -> None:
+    halved = write.events(1, (0, 3.0, Action.MULTIPLY, "D", 0.5), (0, 6.0, Action.MULTIPLY, "D", 0.0))
+    result = simulate(closed, write.cohort(1), halved, times=TIMES, tolerance=1e-9)
+    factor = np.where(TIMES <= 3, 1.0, np.where(TIMES <= 6, 0.5, 0.0))
+    assert_allclose(one(result, "D"), factor * np.exp(-0.7 * TIMES), rtol=1e-7)
+
+
 def test_outputs_at_the_instant_of_an_event_are_those_before_it(
     closed: Kernel, write: SimpleNamespace
 ) -> None:
@@ -251,8 +258,9 @@ def test_a_time_that_goes_back_is_refused(window: Kernel, write: SimpleNamespace
 def test_an_event_on_an_unknown_name_is_refused(window: Kernel, write: SimpleNamespace) -> None:
     with pytest.raises(InputError, match='Did you mean "kill"'):
         simulate(window, write.cohort(1), write.events(1, (0, 1.0, Action.SET, "kil", 1.0)), times=[2.0])
-    with pytest.raises(InputError, match="only species"):
-        simulate(window, write.cohort(1), write.events(1, (0, 1.0, Action.ADD, "kill", 1.0)), times=[2.0])
+    for action, verb in ((Action.ADD, "adds to"), (Action.MULTIPLY, "multiplies")):
+        with pytest.raises(InputError, match=f'{verb} "kill", which is a parameter'):
+            simulate(window, write.cohort(1), write.events(1, (0, 1.0, action, "kill", 1.0)), times=[2.0])
     with pytest.raises(InputError, match="2 patients"):
         simulate(window, write.cohort(2), Schedule.empty(3), times=[2.0])
 
@@ -272,6 +280,7 @@ def test_the_twin_and_the_engine_read_schedules_the_same_way(closed: Kernel, wri
     plan = write.events(
         2, (0, 0.0, Action.ADD, "gut", 100.0), (0, 4.0, Action.SET, "ke", 0.1), (0, 4.0, Action.ADD, "central", 7.0),
         (1, 3.3, Action.SET, "D", 2.0), (1, 12.0, Action.SET, "drive", 0.0), (1, 3.3, Action.SET, "decay", 0.0),
+        (1, 5.0, Action.MULTIPLY, "b", 3.0), (0, 4.0, Action.MULTIPLY, "central", 0.5),
     )  # fmt: skip
     patients = write.cohort(2, start=[3.0, 4.0])
     fast = simulate(closed, patients, plan, times=TIMES, tolerance=1e-10)

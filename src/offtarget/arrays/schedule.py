@@ -17,6 +17,7 @@ class Action(IntEnum):
 
     SET = 0  #: give a parameter a new value (a dose rate, a switch)
     ADD = 1  #: add an amount to a species (a bolus dose)
+    MULTIPLY = 2  #: multiply a species by a factor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,7 +29,7 @@ class Events:
         action: what happens to it.
         row: which patients, shape (k,).
         time: day, shape (k,).
-        value: new value or amount, shape (k,).
+        value: new value, amount or factor, shape (k,).
     """
 
     name: str
@@ -47,7 +48,7 @@ class Schedule:
         time: shape (events,), float64, day.
         action: shape (events,), int8, an Action.
         target: shape (events,), int64: index into ``names``.
-        value: shape (events,), float64: new value or amount, in the target's unit.
+        value: shape (events,), float64: new value or amount, in the target's unit, or a factor.
         names: the parameters and species that events touch.
     """
 

@@ -220,13 +220,13 @@ def _events(kernel: Kernel, schedule: Schedule, n: int) -> Events:
             raise InputError(f'{kernel.id}: an event acts on "{name}". {nearest(name, places, kind="name")}')
     where = np.array([places[name] for name in schedule.names], np.int64)
     target = where[schedule.target] if schedule.target.size else np.zeros(0, np.int64)
-    add = (schedule.action == Action.ADD).astype(np.int64)
-    if np.any(add & (target < len(kernel.parameters))):
-        wrong = schedule.names[
-            int(schedule.target[np.flatnonzero(add & (target < len(kernel.parameters)))[0]])
-        ]
+    action = schedule.action.astype(np.int64)
+    misplaced = np.flatnonzero((action != Action.SET) & (target < len(kernel.parameters)))
+    if misplaced.size:
+        wrong = schedule.names[int(schedule.target[misplaced[0]])]
+        verb = "adds to" if action[misplaced[0]] == Action.ADD else "multiplies"
         raise InputError(
-            f'{kernel.id}: an event adds to "{wrong}", which is a parameter: only species can be added to.'
+            f'{kernel.id}: an event {verb} "{wrong}", which is a parameter: a parameter can only be set.'
         )
     time, value = (np.ascontiguousarray(x, np.float64) for x in (schedule.time, schedule.value))
-    return Events(np.ascontiguousarray(schedule.offsets, np.int64), time, add, target, value)
+    return Events(np.ascontiguousarray(schedule.offsets, np.int64), time, action, target, value)

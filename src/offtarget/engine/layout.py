@@ -79,7 +79,7 @@ class Events(NamedTuple):
 
     offsets: Ints
     time: Floats
-    add: Ints  #: 1 where the value is added, 0 where it replaces
+    action: Ints  #: an arrays.schedule.Action
     target: Ints
     value: Floats
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from offtarget.arrays.schedule import Action
 from offtarget.engine.control import attempter, finite, starter, weigh
 from offtarget.engine.layout import (
     BEFORE,
@@ -37,6 +38,9 @@ from offtarget.engine.layout import (
 from offtarget.engine.steppers import compiled, inlined, interpolate
 
 __all__ = ["apply", "blank", "copy", "find", "marcher", "refresher"]
+
+# Plain integers: what an enumeration's members become inside compiled code.
+ADD, MULTIPLY = int(Action.ADD), int(Action.MULTIPLY)
 
 
 def marcher(static: Any, initial: Any, rhs: Any, jacobian: Any, outputs: Any, n: int) -> Any:
@@ -154,8 +158,10 @@ def apply(one: Patient, events: Events, counts: Ints, cursor: int, end: int) -> 
         target = events.target[cursor]
         if target < known:
             one.parameters[target] = events.value[cursor]
-        elif events.add[cursor]:
+        elif events.action[cursor] == ADD:
             one.state[target - known] += events.value[cursor]
+        elif events.action[cursor] == MULTIPLY:
+            one.state[target - known] *= events.value[cursor]
         else:
             one.state[target - known] = events.value[cursor]
         cursor += 1

@@ -211,7 +211,9 @@ class _Twin:
             own[name] = value
         elif name in self.species:
             place = self.species.index(name)
-            y[place] = y[place] + value if action == Action.ADD else value
+            y[place] = {Action.SET: value, Action.ADD: y[place] + value, Action.MULTIPLY: y[place] * value}[
+                Action(action)
+            ]
         else:
             raise InputError(
                 f'{self.model.id}: an event acts on "{name}", which is no parameter and no species.'
