@@ -53,6 +53,8 @@ COMMANDS = {
     "list": "kind --json",
     "replay": "folder --threads --json",
     "show": "kind name --json",
+    "simulate": "model --out --cohort --regimen --times --outputs --covariates --tolerance --threads --max-failed "
+    "--json",
     "trial": "study --patients --seed --out --threads --max-failed --report/--no-report --json",
 }
 

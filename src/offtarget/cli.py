@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from offtarget.cli_simulate import simulate
 from offtarget.errors import (
     Cancelled,
     InputError,
@@ -101,6 +102,9 @@ def replay(
     if result.patients < result.planned:
         raise Cancelled("Stopped before the replay was complete: the digests cannot be compared.")
     _compare(folder, kept, result, as_json=as_json)
+
+
+app.command()(simulate)
 
 
 @app.command("list")

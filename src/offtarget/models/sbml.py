@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import antimony
 
@@ -20,7 +21,7 @@ from offtarget.models.sbml_read import read_sbml
 from offtarget.models.sbml_write import write_sbml
 from offtarget.records import Table, read_csv, read_text, read_toml
 
-__all__ = ["load_model", "model_files", "parse_expression", "read_model", "write_sbml"]
+__all__ = ["load_model", "model_files", "parse_expression", "read_model", "states_time_unit", "write_sbml"]
 
 
 def load_model(name: str) -> Model:
@@ -42,9 +43,7 @@ def load_model(name: str) -> Model:
     """
     path, clone_table, notes = _places(name)
     clones = _clones(clone_table)
-    text = read_text(path)
-    if path.name.endswith(".j2"):
-        text = _rendered(text, clones, path.name)
+    text = _text(path, clones)
     model = replace(read_model(text, where=path.name), clones=tuple(row["clone"] for row in clones))
     return _annotated(model, read_toml(notes)) if notes.is_file() else model
 
@@ -66,6 +65,21 @@ def _places(name: str) -> tuple[Path, Path, Path]:
     """Where a model's equations are, and where its clone table and its notes would be."""
     path = find("models", name)
     return path, path.with_name("clones.csv"), path.with_name(path.name.split(".")[0] + ".toml")
+
+
+def states_time_unit(name: str) -> bool:
+    """Whether a model says in which unit its time runs; one that does not is read as running in days.
+
+    Args:
+        name: as ``load_model``, which should have accepted it.
+    """
+    path, clone_table, _ = _places(name)
+    text = _text(path, _clones(clone_table))
+    sbml = text if text.lstrip().startswith("<") else _antimony_to_sbml(text, path.name)
+    root = ElementTree.fromstring(sbml.encode())
+    model = root.find("{*}model")
+    # Level 2 has a unit of its own, the second
+    return root.get("level") != "3" or (model is not None and "timeUnits" in model.attrib)
 
 
 def read_model(text: str, *, where: str) -> Model:
@@ -95,6 +109,11 @@ def _antimony_to_sbml(text: str, where: str) -> str:
             sentence(where, expected="an Antimony or SBML model", got="one without a main model")
         )
     return str(sbml)
+
+
+def _text(path: Path, clones: tuple[Mapping[str, str], ...]) -> str:
+    text = read_text(path)
+    return _rendered(text, clones, path.name) if path.name.endswith(".j2") else text
 
 
 def _clones(path: Path) -> tuple[Mapping[str, str], ...]:
