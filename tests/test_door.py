@@ -27,6 +27,10 @@ FUNCTIONS = {
     "save": "(result: TrialResult, folder: Path) -> Path",
     "simulate": "(kernel: Kernel, cohort: Cohort, schedule: Schedule, *, times: ArrayLike, tolerance: float = 1e-06, "
                 "threads: int | None = None, method: Method = 'auto', budget: int = 1000000) -> Trajectories",
+    "simulate_table": "(model: Model | str | Path, *, cohort: object = None, regimen: object = None, "
+                      "times: str | None = None, outputs: Sequence[str] = (), covariates: Sequence[str] = (), "
+                      "tolerance: float = 1e-06, threads: int | None = None, progress: Progress | None = None) "
+                      "-> Simulation",
     "treat": "(model: Model, drugs: Sequence[Drug], mechanisms: Sequence[Mechanism], *, exposure: str = 'averaged') "
              "-> Model",
     "write_report": "(result: TrialResult, folder: Path) -> Path",
@@ -38,6 +42,7 @@ NOUNS = {
     "Cohort": "patients columns units",
     "Model": "id title time_unit parameters species rules reactions rates events clones outputs source",
     "Schedule": "offsets time action target value names",
+    "Simulation": "table units statuses notes",
     "Trajectories": "patients times names units values status steps",
     "Trial": "id title question model population drugs mechanisms exposure horizon visits assay arms endpoints "
              "published notes evidence record",

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from offtarget.pharmacology.mechanism import treat as treat
     from offtarget.population import load_population as load_population
     from offtarget.reports.report import write_report as write_report
+    from offtarget.simulation.simulate import Simulation as Simulation
+    from offtarget.simulation.simulate import simulate_table as simulate_table
     from offtarget.trials.result import TrialResult as TrialResult
     from offtarget.trials.run import run as run
     from offtarget.trials.store import save as save
@@ -43,14 +45,16 @@ _HOMES = {
     "load_drug": "pharmacology.drug", "load_mechanism": "pharmacology.mechanism",
     "mechanisms_for": "pharmacology.mechanism", "treat": "pharmacology.mechanism",
     "load_patients": "patients", "load_population": "population", "write_report": "reports.report",
+    "Simulation": "simulation.simulate", "simulate_table": "simulation.simulate",
     "TrialResult": "trials.result", "Trial": "trials.trial",
     "run": "trials.run", "save": "trials.store", "load_trial": "trials.study",
 }  # fmt: skip
 
 __all__ = [
-    "Cohort", "InputError", "Model", "OfftargetError", "Schedule", "Status", "Trajectories", "Trial", "TrialResult",
+    "Cohort", "InputError", "Model", "OfftargetError", "Schedule", "Simulation", "Status", "Trajectories", "Trial",
+    "TrialResult",
     "build", "cite", "load_drug", "load_mechanism", "load_model", "load_patients", "load_population", "load_trial",
-    "mechanisms_for", "run", "save", "simulate", "treat", "write_report", "write_sbml",
+    "mechanisms_for", "run", "save", "simulate", "simulate_table", "treat", "write_report", "write_sbml",
 ]  # fmt: skip
 
 

@@ -50,8 +50,9 @@ def simulate(
 ) -> None:
     """Simulate your own model for a table of patients and a table of doses."""
     from offtarget.simulation.simulate import prepare
-    from offtarget.simulation.table import Writer
+    from offtarget.simulation.table import Writer, ready_file
 
+    ready_file(out)
     for source in (cohort, regimen, Path(model)):
         if source is not None and out.resolve() == source.resolve():
             raise InputError(sentence("--out", expected="a file that is not read here", got=str(out)))

@@ -21,7 +21,7 @@ model pk
   cleared: centre -> ; CL / V * centre
   out: centre -> deep; k12 * centre
   back: deep -> centre; k21 * deep
-  C := centre / V
+  C := centre / V; odd := 1 / bottom; bottom = 1
   gut = 0; centre = 0; deep = 0
   ka = 1.1; CL = 2; V = 20; k12 = 0.3; k21 = 0.15
   unit litre_per_hour = litre / (3600 second); unit per_hour = 1 / (3600 second); unit mgs = 1e-3 gram
@@ -79,7 +79,7 @@ def write() -> SimpleNamespace:
         pk: str, regimen: Mapping[str, Sequence[object]], times: str | None = "0:48:4 h", **named: object
     ) -> Simulation:
         return simulate_table(
-            pk, regimen=dict(regimen), times=times, outputs=[*STATES, "C"], tolerance=1e-9, **named
+            pk, regimen=dict(regimen), times=times, outputs=[*STATES, "C", "odd"], tolerance=1e-9, **named
         )  # type: ignore[arg-type]
 
     return SimpleNamespace(

@@ -16,7 +16,7 @@ from offtarget.errors import InputError, sentence
 from offtarget.models.model import Model
 from offtarget.units import convert, same_dimension
 
-__all__ = ["Clock", "Times", "parse_times", "settle"]
+__all__ = ["Clock", "Times", "check_unit", "parse_times", "settle"]
 
 Floats = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from offtarget.errors import InputError, sentence
 from offtarget.models.model import Model
-from offtarget.simulation.clock import Clock
+from offtarget.simulation.clock import Clock, check_unit
 from offtarget.simulation.compartments import Compartment, find
 from offtarget.simulation.enrolment import factor
 from offtarget.simulation.sheet import Floats, Sheet
@@ -22,6 +22,7 @@ from offtarget.simulation.sheet import Floats, Sheet
 __all__ = ["COLUMNS", "Column", "EventTable", "Evid", "How", "canonical", "read_events"]
 
 COLUMNS = ("ID", "TIME", "AMT", "RATE", "DUR", "EVID", "CMT", "SS", "II", "ADDL", "ACTION")
+_TIMES = ("TIME", "II", "DUR")
 _SLACK = 1e-6  # by how much AMT may differ from RATE * DUR when all three are given
 
 
@@ -78,13 +79,16 @@ def canonical(sheet: Sheet) -> Sheet:
     """The sheet with the names of NONMEM's columns in capitals.
 
     Raises:
-        InputError: one of them twice.
+        InputError: one of them twice, or a time in a unit that is none.
     """
     names = {name: name.upper() if name.upper() in COLUMNS else name for name in sheet.columns}
     listed = list(names.values())
     twice = next((name for name in listed if listed.count(name) > 1), None)
     if twice is not None:
         raise InputError(sentence(sheet.where, expected="each column once", got=f"{twice} twice"))
+    for name, unit in sheet.units.items():
+        if name.upper() in _TIMES:
+            check_unit(unit, sheet.at(name))
     return Sheet(
         sheet.where, {names[name]: values for name, values in sheet.columns.items()},
         {names[name]: unit for name, unit in sheet.units.items()}, sheet.rows,

@@ -28,7 +28,7 @@ __all__ = ["Sheet", "read_sheet"]
 Floats = NDArray[np.float64]
 
 _LARGEST = 2_000_000_000  # bytes
-_HEAD = 1_000_000  # bytes in which the header has to end
+_HEAD = 1_000_000  # bytes that show whether a file is text
 _PARQUET = (".parquet", ".pq")
 #: How NONMEM, R and people write that there is no value.
 _MISSING = ("", ".", "NA")
@@ -156,15 +156,18 @@ def _csv(path: Path, raw: bytes) -> Any:
         raise InputError(sentence(where, expected="a table as text (CSV)", got="a NUL byte in it"))
     while raw.startswith((b"#", b"\n", b"\r")):
         raw = raw.partition(b"\n")[2]
-    line = raw[:_HEAD].partition(b"\n")[0].decode("utf-8", "replace")
+    line, _, rest = raw.partition(b"\n")
     if not line.strip():
-        raise InputError(sentence(where, expected="a header and rows below it", got="nothing"))
-    header = next(csv.reader(io.StringIO(line)), [])
-    if len(raw) > _HEAD and b"\n" not in raw[:_HEAD]:
-        raise InputError(sentence(where, expected="a header of column names", got=line))
+        raise InputError(sentence(where, expected="a header and rows below it", got=None))
     try:
-        return pyarrow.csv.read_csv(
-            io.BytesIO(raw.partition(b"\n")[2] or b"\n"),
+        header = next(csv.reader([line.decode()], strict=True))
+    except csv.Error:  # an open quote, or a megabyte without a comma
+        raise InputError(
+            sentence(where, expected="a header of column names", got=line[:200].decode("utf-8", "replace"))
+        ) from None
+    try:
+        table = pyarrow.csv.read_csv(
+            io.BytesIO(rest),
             read_options=pyarrow.csv.ReadOptions(column_names=[str(i) for i in range(len(header))]),
             convert_options=pyarrow.csv.ConvertOptions(column_types={str(i): pa.string() for i in range(len(header))}),
         ).rename_columns(header)  # fmt: skip
@@ -174,10 +177,17 @@ def _csv(path: Path, raw: bytes) -> Any:
         got = short(str(problem).removeprefix("CSV parse error: "), 120)
         raise InputError(sentence(where, expected=f"{len(header)} values in every row", got=got)) from None
 
+    if any(pc.any(pc.match_substring(column, "\n")).as_py() for column in table.columns):
+        got = "a line break inside a value"
+        then = "Is a quotation mark left open?"
+        raise InputError(sentence(where, expected=f"{len(header)} values in every row", got=got, then=then))
+    return table
+
 
 def _parquet(path: Path) -> Any:
     try:
-        return pq.ParquetFile(path).read()
+        with path.open("rb") as file:
+            return pq.read_table(file)
     except (OSError, ValueError, pa.ArrowException) as problem:
         got = getattr(problem, "strerror", None) or str(problem)
         raise InputError(sentence(str(path), expected="a Parquet file", got=got)) from None
@@ -185,7 +195,13 @@ def _parquet(path: Path) -> Any:
 
 def _memory(source: Any, where: str) -> Any:
     try:
-        return source if isinstance(source, pa.Table) else pa.table(source)
+        if isinstance(source, pa.Table):
+            return source
+        return (
+            pa.Table.from_pandas(source, preserve_index=False)
+            if hasattr(source, "iloc")
+            else pa.table(source)
+        )
     except (TypeError, ValueError, pa.ArrowException) as problem:
         expected = "a file, a data frame or a mapping of columns"
         raise InputError(sentence(where, expected=expected, got=str(problem))) from None

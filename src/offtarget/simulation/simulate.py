@@ -202,7 +202,8 @@ def _timelines(
         then = 'Give --times, for example "0:180:1 day", or rows with EVID 0 where there should be a result.'
         raise InputError(sentence("times", expected="times at which to look", got=None, then=then))
     spans = events.first if events is not None else {}
-    stranger = next((id for id in spans if id and id not in set(ids)), None)
+    known = set(ids)
+    stranger = next((id for id in spans if id and id not in known), None)
     if sheet is not None and stranger is not None:
         then = "Each ID of the regimen needs its row in the cohort."
         raise InputError(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from offtarget.errors import InputError, sentence
 from offtarget.simulation.sheet import Floats
 
-__all__ = ["Columns", "Writer", "rows", "units_beside"]
+__all__ = ["Columns", "Writer", "ready_file", "rows", "units_beside"]
 
 _ENDINGS = (".parquet", ".pq", ".csv")
 
@@ -85,6 +85,33 @@ def units_beside(path: Path) -> Path:
     return path.with_name(f"{path.stem}.units.csv")
 
 
+def ready_file(path: Path) -> None:
+    """Make sure that a result can be written, before any time is spent on it.
+
+    Raises:
+        InputError: another ending, or a place that cannot be written to.
+    """
+    if path.suffix.lower() not in _ENDINGS:
+        expected = "a file that ends in .parquet or .csv"
+        raise InputError(sentence("--out", expected=expected, got=str(path)))
+    try:
+        if path.is_dir():
+            raise InputError(sentence(str(path), expected="a file to write to", got="a folder"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        probe = path.with_name(f".{path.name}.partial")
+        probe.write_bytes(b"")
+        probe.unlink()
+    except (OSError, ValueError) as problem:
+        raise _unwritable(path, problem) from None
+
+
+def _unwritable(path: Path, problem: Exception) -> InputError:
+    got = getattr(problem, "strerror", None) or str(problem)
+    return InputError(
+        sentence(str(path), expected="a file to write to", got=got, then="Choose another --out.")
+    )
+
+
 @dataclass(slots=True)
 class Writer:
     """Writes a result part by part, beside its place, and moves it there at the end: nobody meets half a file.
@@ -96,11 +123,6 @@ class Writer:
     columns: Columns
     _open: Any = field(default=None, init=False)
 
-    def __post_init__(self) -> None:
-        if self.path.suffix.lower() not in _ENDINGS:
-            expected = "a file that ends in .parquet or .csv"
-            raise InputError(sentence("--out", expected=expected, got=str(self.path)))
-
     @property
     def _partial(self) -> Path:
         return self.path.with_name(f".{self.path.name}.partial")
@@ -110,39 +132,36 @@ class Writer:
         return self.path.suffix.lower() == ".csv"
 
     def __enter__(self) -> Writer:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            if self.path.is_dir():
-                raise IsADirectoryError(0, "a folder")
-            if self._is_csv:
-                options = pyarrow.csv.WriteOptions(quoting_style="needed")
-                self._open = pyarrow.csv.CSVWriter(
-                    str(self._partial), self.columns.schema, write_options=options
-                )
-            else:
-                self._open = pq.ParquetWriter(str(self._partial), self.columns.schema)
-        except (OSError, ValueError) as problem:
-            got = getattr(problem, "strerror", None) or str(problem)
-            raise InputError(sentence(str(self.path), expected="a file to write to", got=got)) from None
+        ready_file(self.path)
+        if self._is_csv:
+            self._open = pyarrow.csv.CSVWriter(str(self._partial), self.columns.schema)
+        else:
+            self._open = pq.ParquetWriter(str(self._partial), self.columns.schema)
         return self
 
     def write(self, part: Any) -> None:
-        """Append rows."""
-        self._open.write_table(part)
+        """Append rows.
+
+        Raises:
+            InputError: the place cannot be written to any more.
+        """
+        try:
+            self._open.write_table(part)
+        except OSError as problem:
+            raise _unwritable(self.path, problem) from None
 
     def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None,
                  where: TracebackType | None) -> None:  # fmt: skip
-        self._open.close()
-        if kind is not None:
+        try:
+            self._open.close()
+            if kind is None:
+                if self._is_csv:
+                    units = self.columns.unit_of
+                    table = pa.table({"column": list(units), "unit": list(units.values())})
+                    pyarrow.csv.write_csv(table, str(units_beside(self.path)))
+                self._partial.replace(self.path)
+        except OSError as fault:
+            if kind is None:
+                raise _unwritable(self.path, fault) from None
+        finally:
             self._partial.unlink(missing_ok=True)
-            return
-        if self._is_csv:
-            self._units()
-        self._partial.replace(self.path)
-
-    def _units(self) -> None:
-        units = self.columns.unit_of
-        table = pa.table({"column": list(units), "unit": list(units.values())})
-        pyarrow.csv.write_csv(
-            table, str(units_beside(self.path)), pyarrow.csv.WriteOptions(quoting_style="needed")
-        )

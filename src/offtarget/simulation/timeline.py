@@ -71,6 +71,7 @@ class Timeline:
         reads: when the engine is looked at, shape (m,).
         shown: what the user calls these times, shape (m,).
         steady: the steady states that are needed.
+        jumps: the times of the events that touch a state.
     """
 
     time: Floats
@@ -81,6 +82,7 @@ class Timeline:
     reads: Floats
     shown: Floats
     steady: tuple[SteadyDose, ...]
+    jumps: Floats
 
     def flowing(self, states: int) -> set[int]:
         """The compartments that an infusion goes into."""
@@ -89,8 +91,8 @@ class Timeline:
 
     def looked_at(self, times: Floats, shown: Floats) -> Timeline:
         """The timeline looked at when everything of each of these instants has happened."""
-        last = np.searchsorted(self.time, times * (1 + _SAME), "right") - 1
-        event = self.time[last] if self.time.size else np.full(times.size, -np.inf)
+        last = np.searchsorted(self.jumps, times * (1 + _SAME), "right") - 1
+        event = self.jumps[last] if self.jumps.size else np.full(times.size, -np.inf)
         here = (last >= 0) & (event >= times * (1 - _SAME))
         return replace(self, reads=np.where(here, later(event, 1), times), shown=shown)
 
@@ -189,7 +191,7 @@ class _Book:
 
     def write(self, target: int, action: Action, value: float, source: int = CONSTANT) -> None:
         self.wrote.append((self.time(), int(action), target, value, source))
-        self.dirty = True
+        self.dirty |= target < self.states  # a state does not jump when an input does
         if len(self.wrote) > _MOST:
             raise InputError(sentence(self.where, expected=f"at most {_MOST:,} events a patient", got="more"))
 
@@ -260,7 +262,9 @@ class _Book:
     def closed(self) -> Timeline:
         time, action, target, value, source = zip(*self.wrote, strict=True) if self.wrote else ((),) * 5
         reads = np.array(self.reads, np.float64).reshape(-1, 2)
+        jumps = np.array([when for when, _, where, _, _ in self.wrote if where < self.states])
         return Timeline(
             np.array(time, np.float64), np.array(action, np.int8), np.array(target, np.int64),
-            np.array(value, np.float64), np.array(source, np.int64), reads[:, 0], reads[:, 1], tuple(self.steady),
+            np.array(value, np.float64), np.array(source, np.int64), reads[:, 0], reads[:, 1],
+            tuple(self.steady), jumps,
         )  # fmt: skip
