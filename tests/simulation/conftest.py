@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -64,6 +64,26 @@ def states(found: Simulation, patient: int | None = None) -> np.ndarray:
     if patient is not None:
         frame = frame[patient == frame.ID]
     return frame[list(STATES)].to_numpy()
+
+
+def many(n: int) -> tuple[dict[str, object], dict[str, object]]:
+    """n patients, each with doses of their own: bolus, infusion, additional doses, a steady state, a reset."""
+    rng = np.random.default_rng(3)
+    patients = {"ID": np.arange(1, n + 1), "CL": rng.lognormal(0.7, 0.3, n), "V": rng.lognormal(3.0, 0.2, n)}
+    each = 4
+    regimen = {
+        "ID": np.repeat(np.arange(1, n + 1), each),
+        "TIME": np.sort(rng.integers(0, 20, (n, each)), axis=1).ravel() * 1.0,
+        "AMT": np.tile([100.0, 40.0, 0.0, 60.0], n), "RATE": np.tile([0.0, 10.0, 0.0, 0.0], n),
+        "CMT": ["gut", "centre", None, "gut"] * n, "EVID": np.tile([1, 1, 3, 4], n),
+        "SS": np.tile([1, 0, 0, 0], n), "II": np.tile([8.0, 0.0, 0.0, 6.0], n), "ADDL": np.tile([3, 0, 0, 2], n),
+    }  # fmt: skip
+    return patients, regimen
+
+
+@pytest.fixture(scope="session", name="many")
+def give_many() -> Callable[[int], tuple[dict[str, object], dict[str, object]]]:
+    return many
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -106,7 +109,7 @@ WRONG: dict[str, tuple[tuple[str, ...], str]] = {
     "bad times": (("hahnel2020", "--times", "0:10 month"), "times: expected"),
     "bare times": (("hahnel2020", "--times", "0:10:1"), 'write "month" after the numbers'),
     "no such output": (("hahnel2020", "--times", "0:10:1 month", "--outputs", "Q"), 'the model has no "Q"'),
-    "an ending that is no table": (("hahnel2020", "--times", "0, 1 month", "--out", "r.xlsx"), "ends in .parquet or .csv"),
+    "an ending that is no table": (("hahnel2020", "--times", "0, 1 month", "--out", "r.xlsx"), ".parquet or .csv"),
     "a folder": (("hahnel2020", "--times", "0:1:1 month", "--out", "folder.csv"), "got \"a folder\""),
     "a file as a folder": (("hahnel2020", "--times", "0:1:1 month", "--out", "c.csv/r.csv"), "a file to write to"),
     "its own input": (("hahnel2020", "--times", "0:1:1 month", "--cohort", "c.csv", "--out", "c.csv"), "not read here"),
@@ -128,3 +131,21 @@ def test_what_is_wrong_is_one_sentence_and_exit_3(
     assert len(err.splitlines()) == 1
     assert expected in err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c.csv", "folder.csv"]
+
+
+def test_the_example_of_the_page_runs(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "simulate.md").read_text(encoding="utf-8")
+    blocks = [
+        textwrap.dedent(block)
+        for block in re.findall(r"(?:^    .*\n(?:\n(?=    ))?)+", page, flags=re.MULTILINE)
+    ]
+    monkeypatch.chdir(tmp_path)
+    for name, start in (("pk.ant", "model"), ("cohort.csv", "ID,CL"), ("events.csv", "ID,TIME")):
+        (block,) = (one for one in blocks if one.startswith(start))
+        Path(name).write_text(block, encoding="utf-8")
+    (command,) = (one for one in blocks if one.startswith("offtarget simulate pk.ant"))
+    code, said, _ = run(*shlex.split(command)[2:])
+    assert code == 0
+    assert "2 of 2 patients" in said
+    (code_block,) = (one for one in blocks if one.startswith("from offtarget"))
+    exec(code_block, {})

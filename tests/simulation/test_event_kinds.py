@@ -5,10 +5,12 @@ The closed forms are matrix exponentials, of one compartment and of two; the sol
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
@@ -230,3 +232,62 @@ def test_a_steady_state_of_equations_that_read_the_clock_is_refused(tmp_path: Pa
     path.write_text("model day\n x' = 1 + sin(time) - x\n x = 0\nend\n", encoding="utf-8")
     with pytest.raises(UnsupportedError, match="steady state"):
         simulate_table(path, regimen={"TIME": [0], "AMT": [1], "SS": [1], "II": [1]}, times="0, 1 h")
+
+
+class Twin:
+    """The slow twin: one patient's rows, taken one by one, with matrix exponentials in place of a solver."""
+
+    def __init__(self, write: SimpleNamespace, rates: Rates) -> None:
+        self.write, self.rates = write, rates
+        self.now, self.state = 0.0, np.zeros(3)
+        self.flowing: list[tuple[float, float]] = []  # end, rate; all into the centre
+        self.due: list[tuple[float, dict[str, float]]] = []
+
+    def go(self, until: float) -> None:
+        stops = sorted({end for end, _ in self.flowing} | {at for at, _ in self.due} | {until})
+        for stop in (one for one in stops if one <= until):
+            rate = sum(rate for end, rate in self.flowing if end > self.now)
+            span = stop - self.now
+            self.state = self.write.decay(span, self.state, **self.rates) + self.write.inflow(
+                span, rate, **self.rates
+            )
+            self.now = stop
+            self.flowing = [one for one in self.flowing if one[0] > stop]
+            for _, row in [one for one in self.due if one[0] == stop]:
+                self.dose(row)
+            self.due = [one for one in self.due if one[0] > stop]
+
+    def dose(self, row: dict[str, float]) -> None:
+        if row["RATE"] > 0:
+            self.flowing.append((self.now + row["AMT"] / row["RATE"], row["RATE"]))
+        else:
+            self.state = np.add(self.state, [row["AMT"], 0, 0])
+
+    def take(self, row: dict[str, float]) -> None:
+        self.go(row["TIME"])
+        if row["EVID"] in (3, 4) or row["SS"]:
+            self.state, self.flowing, self.due = np.zeros(3), [], []
+        if row["SS"]:
+            period = self.write.decay(row["II"], np.eye(3), **self.rates)
+            self.state = period @ np.linalg.solve(np.eye(3) - period, [row["AMT"], 0, 0])
+        if row["EVID"] in (1, 4):
+            self.dose(row)
+            self.due += [(self.now + (k + 1) * row["II"], row) for k in range(int(row["ADDL"]))]
+
+
+def test_every_kind_among_others_is_what_the_slow_twin_gives(
+    pk: str, write: SimpleNamespace, many: Callable[[int], tuple[dict[str, object], dict[str, object]]]
+) -> None:
+    patients, regimen = many(40)
+    found = write.course(pk, regimen, cohort=patients)
+    rows = pd.DataFrame(regimen).to_dict("records")
+    for i, (id, cl, v) in enumerate(zip(patients["ID"], patients["CL"], patients["V"], strict=True)):  # type: ignore[call-overload]
+        expected = []
+        for t in TIMES:
+            twin = Twin(write, {"ke": cl / v})
+            for row in rows:
+                if row["ID"] == id and row["TIME"] <= t:
+                    twin.take(row)
+            twin.go(t)
+            expected.append(twin.state)
+        assert_allclose(write.states(found, i + 1), expected, rtol=RTOL, atol=1e-5, err_msg=f"patient {id}")

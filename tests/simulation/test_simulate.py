@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,23 +13,11 @@ import pytest
 from numpy.testing import assert_allclose
 
 from offtarget.errors import InputError
+from offtarget.models.sbml import load_model, write_sbml
 from offtarget.simulation import simulate as module
 from offtarget.simulation.simulate import simulate_table
 
-
-def many(n: int) -> tuple[dict[str, object], dict[str, object]]:
-    """n patients, each with doses of their own: bolus, infusion, additional doses, a steady state, a reset."""
-    rng = np.random.default_rng(3)
-    patients = {"ID": np.arange(1, n + 1), "CL": rng.lognormal(0.7, 0.3, n), "V": rng.lognormal(3.0, 0.2, n)}
-    each = 4
-    regimen = {
-        "ID": np.repeat(np.arange(1, n + 1), each),
-        "TIME": np.sort(rng.integers(0, 20, (n, each)), axis=1).ravel() * 1.0,
-        "AMT": np.tile([100.0, 40.0, 0.0, 60.0], n), "RATE": np.tile([0.0, 10.0, 0.0, 0.0], n),
-        "CMT": ["gut", "centre", None, "gut"] * n, "EVID": np.tile([1, 1, 3, 4], n),
-        "SS": np.tile([1, 0, 0, 0], n), "II": np.tile([8.0, 0.0, 0.0, 6.0], n), "ADDL": np.tile([3, 0, 0, 2], n),
-    }  # fmt: skip
-    return patients, regimen
+Many = Callable[[int], tuple[dict[str, object], dict[str, object]]]
 
 
 def parquet(found: module.Simulation) -> bytes:
@@ -37,14 +26,14 @@ def parquet(found: module.Simulation) -> bytes:
     return kept.getvalue()
 
 
-def test_any_number_of_threads_gives_the_same_bytes(pk: str, write: SimpleNamespace) -> None:
+def test_any_number_of_threads_gives_the_same_bytes(pk: str, write: SimpleNamespace, many: Many) -> None:
     patients, regimen = many(70)
     one, two = (write.course(pk, regimen, cohort=patients, threads=threads) for threads in (1, 2))
     assert parquet(one) == parquet(two)
 
 
 def test_a_part_of_the_patients_gives_their_part_of_the_result(
-    pk: str, write: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+    pk: str, write: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, many: Many
 ) -> None:
     patients, regimen = many(40)
     whole = write.course(pk, regimen, cohort=patients).table.to_pandas()
@@ -78,7 +67,9 @@ def test_additional_doses_are_the_doses_written_out(pk: str, write: SimpleNamesp
     assert parquet(write.course(pk, short)) == parquet(write.course(pk, long))
 
 
-def test_where_somebody_looks_does_not_change_what_is_seen(pk: str, write: SimpleNamespace) -> None:
+def test_where_somebody_looks_does_not_change_what_is_seen(
+    pk: str, write: SimpleNamespace, many: Many
+) -> None:
     patients, regimen = many(20)
     seldom = write.course(pk, regimen, "0, 12, 48 h", cohort=patients).table.to_pandas()
     often = write.course(pk, regimen, "0:48:1 h", cohort=patients).table.to_pandas()
@@ -225,3 +216,12 @@ def test_a_state_with_an_equation_of_its_own_can_be_infused(tmp_path: Path) -> N
     frame = simulate_table(path, regimen=regimen, times="0, 1, 4, 5, 7 day", tolerance=1e-9).table.to_pandas()
     filled = 6 * (1 - np.exp(-2.0))
     assert_allclose(frame.x, [0, 0, 6 * (1 - np.exp(-1.5)), filled, filled * np.exp(-1)], rtol=1e-7)
+
+
+def test_sbml_is_as_good_as_antimony(pk: str, write: SimpleNamespace, tmp_path: Path) -> None:
+    path = tmp_path / "pk.xml"
+    path.write_text(write_sbml(load_model(pk)), encoding="utf-8")
+    regimen = {"TIME": [0, 3], "AMT": [100, 50], "CMT": ["gut", "centre"]}
+    first, second = (write.course(model, regimen) for model in (pk, str(path)))
+    assert second.units == first.units
+    assert_allclose(write.states(second), write.states(first), rtol=1e-9)

@@ -62,6 +62,7 @@ def enrol(
     places = {name: one for one in compartments(model) for name in (one.name, one.state)}
     columns: dict[str, Floats] = {}
     units: dict[str, str] = {}
+    started: dict[str, str] = {}
     for name in sheet.columns:
         if name == own or name in covariates:
             continue
@@ -69,6 +70,10 @@ def enrol(
             columns[name], units[name] = _values(sheet, name, known[name]), known[name]
         elif name in places:
             one = _as_named(places[name], name)
+            if places[name].state in started:
+                then = f"{started[places[name].state]} gives the same start."
+                raise InputError(sentence(sheet.at(name), expected="each start once", got=name, then=then))
+            started[places[name].state] = name
             model, start = with_start(model, one, sheet.at(name))
             columns[start], units[start] = _values(sheet, name, one.shown_unit), one.shown_unit
         else:

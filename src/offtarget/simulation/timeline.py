@@ -27,7 +27,7 @@ _SAME = 1e-12
 _TICK = 1e-14
 #: A tick at time zero.
 AT_ZERO = 1e-200
-_MOST = 20_000_000
+_MOST = 1_000_000
 
 #: One row of an EventTable.
 Row = tuple[float, ...]
