@@ -11,11 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
 from offtarget import cli
+from offtarget.errors import Interrupted
+from offtarget.simulation.table import Columns, Writer, rows
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -149,3 +152,16 @@ def test_the_example_of_the_page_runs(run: Run, tmp_path: Path, monkeypatch: pyt
     assert "2 of 2 patients" in said
     (code_block,) = (one for one in blocks if one.startswith("from offtarget"))
     exec(code_block, {})
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_run_that_is_stopped_leaves_an_earlier_result_as_it_was(tmp_path: Path, ending: str) -> None:
+    columns = Columns(("x",), ("mg",), "h", True)
+    part = rows(columns, ["1"], [np.zeros(2)], [np.ones((2, 1))], ["finished"])
+    out = tmp_path / f"r.{ending}"
+    out.write_text("earlier")
+    with pytest.raises(Interrupted), Writer(out, columns) as writer:
+        writer.write(part)
+        raise Interrupted("Cancelled.")
+    assert [path.name for path in tmp_path.iterdir()] == [out.name]
+    assert out.read_text() == "earlier"

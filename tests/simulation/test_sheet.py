@@ -15,7 +15,8 @@ from offtarget.errors import InputError
 from offtarget.models.sbml import read_model
 from offtarget.simulation.clock import Clock
 from offtarget.simulation.compartments import compartments
-from offtarget.simulation.events import COLUMNS, Column, EventTable, canonical, read_events
+from offtarget.simulation.event_table import Column, EventTable
+from offtarget.simulation.events import COLUMNS, canonical, read_events
 from offtarget.simulation.sheet import read_sheet
 
 MODEL = read_model("model m\n a' = -k*a; b' = k*a\n a = 0; b = 0; k = 1\nend", where="m")

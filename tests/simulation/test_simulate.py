@@ -225,3 +225,12 @@ def test_sbml_is_as_good_as_antimony(pk: str, write: SimpleNamespace, tmp_path: 
     first, second = (write.course(model, regimen) for model in (pk, str(path)))
     assert second.units == first.units
     assert_allclose(write.states(second), write.states(first), rtol=1e-9)
+
+
+def test_a_start_given_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "conc.ant"
+    path.write_text(
+        "model conc\n compartment b = 2; species x in b; x = 1; J: x -> ; x\nend\n", encoding="utf-8"
+    )
+    with pytest.raises(InputError, match="x gives the same start"):
+        simulate_table(path, cohort={"x": [1.0], "x_amount": [2.0]}, times="0, 1 h")

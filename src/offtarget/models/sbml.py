@@ -79,7 +79,8 @@ def states_time_unit(name: str) -> bool:
     root = ElementTree.fromstring(sbml.encode())
     model = root.find("{*}model")
     # Level 2 has a unit of its own, the second
-    return root.get("level") != "3" or (model is not None and "timeUnits" in model.attrib)
+    stated = "" if model is None else model.get("timeUnits", "")
+    return root.get("level") != "3" or stated not in ("", "dimensionless")
 
 
 def read_model(text: str, *, where: str) -> Model:

@@ -58,27 +58,34 @@ def enrol(
         return Enrolment(model, names, Cohort(_numbers(names), {}, {}))
     own = next((name for name in sheet.columns if name.upper() == "ID"), None)
     names = _names(sheet, own)
+    wanted = [name for name in sheet.columns if name != own and name not in covariates]
+    model, columns, units = _columns(model, sheet, wanted)
+    return Enrolment(model, names, Cohort(_numbers(names), columns, units))
+
+
+def _columns(
+    model: Model, sheet: Sheet, wanted: list[str]
+) -> tuple[Model, dict[str, Floats], dict[str, str]]:
+    """Parameters and starts: the model with parameters for the starts, the values, and their units."""
     known = {one.id: one.unit for one in model.parameters}
     places = {name: one for one in compartments(model) for name in (one.name, one.state)}
     columns: dict[str, Floats] = {}
     units: dict[str, str] = {}
     started: dict[str, str] = {}
-    for name in sheet.columns:
-        if name == own or name in covariates:
-            continue
+    for name in wanted:
         if name in known:
             columns[name], units[name] = _values(sheet, name, known[name]), known[name]
         elif name in places:
             one = _as_named(places[name], name)
-            if places[name].state in started:
-                then = f"{started[places[name].state]} gives the same start."
+            if one.state in started:
+                then = f"{started[one.state]} gives the same start."
                 raise InputError(sentence(sheet.at(name), expected="each start once", got=name, then=then))
-            started[places[name].state] = name
+            started[one.state] = name
             model, start = with_start(model, one, sheet.at(name))
             columns[start], units[start] = _values(sheet, name, one.shown_unit), one.shown_unit
         else:
             raise InputError(_unknown(sheet, name, model, [*known, *places]))
-    return Enrolment(model, names, Cohort(_numbers(names), columns, units))
+    return model, columns, units
 
 
 def _as_named(one: Compartment, name: str) -> Compartment:

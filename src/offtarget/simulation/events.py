@@ -6,9 +6,6 @@ differently is refused with the sentence that says how to write it here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import IntEnum
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,62 +14,14 @@ from offtarget.models.model import Model
 from offtarget.simulation.clock import Clock, check_unit
 from offtarget.simulation.compartments import Compartment, find
 from offtarget.simulation.enrolment import factor
+from offtarget.simulation.event_table import Column, EventTable, Evid, How
 from offtarget.simulation.sheet import Floats, Sheet
 
-__all__ = ["COLUMNS", "Column", "EventTable", "Evid", "How", "canonical", "read_events"]
+__all__ = ["COLUMNS", "canonical", "read_events"]
 
 COLUMNS = ("ID", "TIME", "AMT", "RATE", "DUR", "EVID", "CMT", "SS", "II", "ADDL", "ACTION")
 _TIMES = ("TIME", "II", "DUR")
 _SLACK = 1e-6  # by how much AMT may differ from RATE * DUR when all three are given
-
-
-class Evid(IntEnum):
-    """What a row is."""
-
-    LOOK = 0
-    DOSE = 1
-    OTHER = 2
-    RESET = 3
-    RESET_AND_DOSE = 4
-
-
-class How(IntEnum):
-    """What a dose does to the amount in its compartment."""
-
-    ADD = 0
-    REPLACE = 1
-    MULTIPLY = 2
-
-
-class Column(IntEnum):
-    """Columns of ``EventTable.rows``."""
-
-    TIME = 0  #: in the model's unit
-    EVID = 1  #: an Evid
-    AMOUNT = 2  #: in the compartment's unit, or a factor
-    RATE = 3  #: amount per the model's unit of time; 0 for a bolus
-    DURATION = 4  #: in the model's unit; infinite for an infusion without end
-    PLACE = 5  #: which compartment, from 0
-    STEADY = 6  #: 1 for a dose at steady state
-    INTERVAL = 7  #: in the model's unit
-    MORE = 8  #: how many additional doses
-    HOW = 9  #: a How
-    SHOWN = 10  #: TIME as the user wrote it
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class EventTable:
-    """Checked events.
-
-    Attributes:
-        rows: shape (rows, len(Column)).
-        first: id -> (first row, row after the last); the empty id stands for everybody.
-        notes: what was passed over, for the user to know.
-    """
-
-    rows: Floats
-    first: dict[str, tuple[int, int]]
-    notes: tuple[str, ...]
 
 
 def canonical(sheet: Sheet) -> Sheet:

@@ -20,7 +20,8 @@ from offtarget.simulation.clock import Clock, Times, parse_times, settle
 from offtarget.simulation.compartments import compartments, with_inputs
 from offtarget.simulation.course import Ward, follow
 from offtarget.simulation.enrolment import enrol
-from offtarget.simulation.events import Column, EventTable, canonical, read_events
+from offtarget.simulation.event_table import Column, EventTable
+from offtarget.simulation.events import canonical, read_events
 from offtarget.simulation.sheet import Sheet, read_sheet
 from offtarget.simulation.table import Columns, rows
 from offtarget.simulation.timeline import INITIAL, Timeline, timeline

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from offtarget.arrays.schedule import Action
 from offtarget.errors import InputError, sentence
-from offtarget.simulation.events import Column, Evid, How
+from offtarget.simulation.event_table import Column, Evid, How
 from offtarget.simulation.sheet import Floats
 
 __all__ = ["AT_ZERO", "CONSTANT", "INITIAL", "SteadyDose", "Timeline", "later", "timeline"]
