@@ -227,6 +227,16 @@ def test_a_steady_state_that_does_not_exist_is_the_status_of_its_patient(
     assert frame[frame.ID == 1].centre.notna().all()
 
 
+def test_a_drift_that_one_dose_does_not_show_is_not_taken_for_a_steady_state(
+    pk: str, write: SimpleNamespace
+) -> None:
+    drifting = {"ID": [1], "k12": [0.0], "k21": [1e-13], "deep": [1000.0]}  # empties in 10^13 hours
+    dose = {"TIME": [0], "AMT": [100], "CMT": ["gut"], "SS": [1], "II": [8]}
+    assert dict(write.course(pk, dose, cohort=drifting).statuses) == {"no_steady_state": 1}
+    still = drifting | {"k21": [0.0]}
+    assert dict(write.course(pk, dose, cohort=still).statuses) == {"finished": 1}
+
+
 def test_a_steady_state_of_equations_that_read_the_clock_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "clock.ant"
     path.write_text("model day\n x' = 1 + sin(time) - x\n x = 0\nend\n", encoding="utf-8")
