@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from offtarget.errors import InputError, TooManyFailures, sentence
+from offtarget.terminal import progress_line
 
 if TYPE_CHECKING:
     from offtarget.simulation.simulate import Prepared
 
 __all__ = ["simulate"]
+
+
+def _share(value: float) -> float:
+    if not 0 <= value <= 1:  # written so that NaN is refused, too
+        raise typer.BadParameter("a share lies between 0 and 1")
+    return value
 
 
 def simulate(
@@ -44,7 +48,7 @@ def simulate(
         int | None, typer.Option(help="Worker threads; one a processor unless said.", min=1)
     ] = None,
     max_failed: Annotated[
-        float, typer.Option(help="Share of failed patients that makes exit code 4.")
+        float, typer.Option(help="Share of failed patients that makes exit code 4.", callback=_share)
     ] = 0.01,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
@@ -66,11 +70,10 @@ def simulate(
     )
     statuses: Counter[str] = Counter()
     rows = 0
-    with Writer(out, ready.columns) as writer, _progress(ready.patients, quiet=as_json) as advance:
-        for part in ready.parts(tolerance=tolerance, threads=threads, statuses=statuses):
+    with Writer(out, ready.columns) as writer, progress_line(quiet=as_json) as progress:
+        for part in ready.parts(tolerance=tolerance, threads=threads, statuses=statuses, progress=progress):
             writer.write(part)
             rows += part.num_rows
-            advance(statuses.total())
     _tell(ready, out, rows, statuses, as_json=as_json)
     failed = ready.patients - statuses["finished"]
     if failed > max_failed * ready.patients:
@@ -104,13 +107,3 @@ def _tell(ready: Prepared, out: Path, rows: int, statuses: Counter[str], *, as_j
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
-
-
-@contextmanager
-def _progress(patients: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """A line on standard error, where somebody watches."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda done: None
-        return
-    with typer.progressbar(length=patients, label="patients", file=sys.stderr) as bar:
-        yield lambda done: bar.update(done - bar.pos)
