@@ -26,11 +26,12 @@ FUNCTIONS = {
            "progress: Progress | None = None) -> TrialResult",
     "save": "(result: TrialResult, folder: Path) -> Path",
     "simulate": "(kernel: Kernel, cohort: Cohort, schedule: Schedule, *, times: ArrayLike, tolerance: float = 1e-06, "
-                "threads: int | None = None, method: Method = 'auto', budget: int = 1000000) -> Trajectories",
+                "threads: int | None = None, method: Method = 'auto', budget: int = 1000000, "
+                "seed: int = 0) -> Trajectories",
     "simulate_table": "(model: Model | str | Path, *, cohort: object = None, regimen: object = None, "
                       "times: str | None = None, outputs: Sequence[str] = (), covariates: Sequence[str] = (), "
-                      "tolerance: float = 1e-06, threads: int | None = None, progress: Progress | None = None) "
-                      "-> Simulation",
+                      "tolerance: float = 1e-06, threads: int | None = None, seed: int = 1, "
+                      "progress: Progress | None = None) -> Simulation",
     "treat": "(model: Model, drugs: Sequence[Drug], mechanisms: Sequence[Mechanism], *, exposure: str = 'averaged') "
              "-> Model",
     "write_report": "(result: TrialResult, folder: Path) -> Path",
@@ -50,7 +51,8 @@ NOUNS = {
                    "troughs exposures versions inputs seconds",
 }  # fmt: skip
 
-STATUSES = {"FINISHED": 0, "TOO_MANY_STEPS": 1, "NOT_FINITE": 2, "STEP_TOO_SMALL": 3, "NEGATIVE": 4}
+STATUSES = {"FINISHED": 0, "TOO_MANY_STEPS": 1, "NOT_FINITE": 2, "STEP_TOO_SMALL": 3, "NEGATIVE": 4,
+            "ENDLESS_EVENTS": 5, "TOO_MANY_WAITING": 6, "NO_DELAY": 7}  # fmt: skip
 
 #: The command line: each command's words, without --help.
 COMMANDS = {
@@ -58,8 +60,8 @@ COMMANDS = {
     "list": "kind --json",
     "replay": "folder --threads --json",
     "show": "kind name --json",
-    "simulate": "model --out --cohort --regimen --times --outputs --covariates --tolerance --threads --max-failed "
-    "--json",
+    "simulate": "model --out --cohort --regimen --times --outputs --covariates --tolerance --seed --threads "
+    "--max-failed --json",
     "trial": "study --patients --seed --out --threads --max-failed --report/--no-report --json",
 }
 

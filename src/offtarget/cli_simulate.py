@@ -44,6 +44,7 @@ def simulate(
     ] = "",
     covariates: Annotated[str, typer.Option(help="Columns of the cohort that the model does not use.")] = "",
     tolerance: Annotated[float, typer.Option(help="Relative error of a solver step.")] = 1e-6,
+    seed: Annotated[int, typer.Option(help="Orders a model's own events of one instant.", min=0)] = 1,
     threads: Annotated[
         int | None, typer.Option(help="Worker threads; one a processor unless said.", min=1)
     ] = None,
@@ -71,7 +72,9 @@ def simulate(
     statuses: Counter[str] = Counter()
     rows = 0
     with Writer(out, ready.columns) as writer, progress_line(quiet=as_json) as progress:
-        for part in ready.parts(tolerance=tolerance, threads=threads, statuses=statuses, progress=progress):
+        for part in ready.parts(
+            tolerance=tolerance, threads=threads, seed=seed, statuses=statuses, progress=progress
+        ):
             writer.write(part)
             rows += part.num_rows
     _tell(ready, out, rows, statuses, as_json=as_json)

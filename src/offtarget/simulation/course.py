@@ -54,7 +54,7 @@ class Ward:
 
 
 def follow(
-    ward: Ward, first: int, last: int, *, tolerance: float, threads: int | None
+    ward: Ward, first: int, last: int, *, tolerance: float, threads: int | None, seed: int
 ) -> tuple[list[Floats], list[str]]:
     """Some patients to their ends: outputs of each, shape (their times, outputs), and a status each.
 
@@ -63,6 +63,7 @@ def follow(
         first, last: from which patient to before which.
         tolerance: largest error of a step relative to each species' size.
         threads: worker threads.
+        seed: settles what is left to chance: the order of a model's own events of one instant and equal priority.
     """
     cohort = ward.cohort.take(np.arange(first, last))
     lines = [ward.line(i) for i in range(first, last)]
@@ -70,9 +71,10 @@ def follow(
     most = max((line.reads.size for line in lines), default=0)
     looks = np.array([np.pad(line.reads, (0, most - line.reads.size), "edge") if line.reads.size else np.zeros(most)
                       for line in lines]).reshape(len(lines), most)  # fmt: skip
-    course = begin(ward.kernel, cohort)
+    course = begin(ward.kernel, cohort, seed=seed)
     if most and (looks == looks[0]).all():
-        ran = simulate(ward.kernel, cohort, schedule, times=looks[0], tolerance=tolerance, threads=threads)
+        ran = simulate(ward.kernel, cohort, schedule, times=looks[0], tolerance=tolerance, threads=threads,
+                       seed=seed)  # fmt: skip
         values, status = ran.values, ran.status
     else:
         values = np.empty((len(lines), most, len(ward.kernel.outputs)))

@@ -71,13 +71,14 @@ class Prepared:
         """How many patients."""
         return len(self.ward.ids)
 
-    def parts(self, *, tolerance: float = 1e-6, threads: int | None = None, statuses: Counter[str],
+    def parts(self, *, tolerance: float = 1e-6, threads: int | None = None, seed: int = 1, statuses: Counter[str],
               progress: Progress | None = None) -> Iterator[Any]:  # fmt: skip
         """The result, some patients at a time, as Arrow tables.
 
         Args:
             tolerance: largest error of a step relative to each species' size.
             threads: worker threads; the result does not depend on it.
+            seed: settles the order of a model's own events of one instant and equal priority.
             statuses: filled with how many patients ended how.
             progress: called with patients done and patients in all.
         """
@@ -85,7 +86,7 @@ class Prepared:
         size = int(np.clip(_PART // max(1, looks * len(self.ward.kernel.outputs)), 16, 4096))
         for first in range(0, self.patients, size):
             last = min(first + size, self.patients)
-            values, status = follow(self.ward, first, last, tolerance=tolerance, threads=threads)
+            values, status = follow(self.ward, first, last, tolerance=tolerance, threads=threads, seed=seed)
             statuses.update(status)
             shown = [self.ward.line(i).shown for i in range(first, last)]
             wide = len(self.columns.names)
@@ -99,7 +100,7 @@ class Prepared:
 def simulate_table(
     model: Model | str | Path, *, cohort: object = None, regimen: object = None, times: str | None = None,
     outputs: Sequence[str] = (), covariates: Sequence[str] = (), tolerance: float = 1e-6, threads: int | None = None,
-    progress: Progress | None = None,
+    seed: int = 1, progress: Progress | None = None,
 ) -> Simulation:  # fmt: skip
     """A tidy table of a model's outputs for a table of patients under a table of events.
 
@@ -114,6 +115,7 @@ def simulate_table(
         covariates: columns of the cohort that the model does not know and that are meant to be there.
         tolerance: largest error of a step relative to each species' size.
         threads: worker threads; by default one for each processor. The result does not depend on it.
+        seed: settles the order of a model's own events of one instant and equal priority.
         progress: called with patients done and patients in all.
 
     Raises:
@@ -128,7 +130,9 @@ def simulate_table(
         model, cohort=cohort, regimen=regimen, times=times, outputs=outputs, covariates=covariates
     )
     statuses: Counter[str] = Counter()
-    parts = list(ready.parts(tolerance=tolerance, threads=threads, statuses=statuses, progress=progress))
+    parts = list(
+        ready.parts(tolerance=tolerance, threads=threads, seed=seed, statuses=statuses, progress=progress)
+    )
     table = pa.concat_tables(parts) if parts else ready.columns.schema.empty_table()
     return Simulation(table, ready.columns.unit_of, dict(statuses), ready.notes)
 
