@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from offtarget import cli
+from offtarget.catalog import find
 
 GOOD = """
 title = "Stop imatinib after two years of deep molecular response"
@@ -157,6 +158,29 @@ SWAPS = [
     ("based on nothing", 'model = "cml"', 'model = "cml"\nbased_on = "stim9"'),
     ("NUL in an arm's name", '"imatinib, then stop"', '"imatinib\\u0000 then stop"'),
     ("escape in an endpoint's name", 'name = "treatment-free remission"', 'name = "\\u001b[31mfree"'),
+    ("no character in an arm's name", '"imatinib, then stop"', '"imatinib\\uFFFF then stop"'),
+    ("a line separator in an arm's name", '"imatinib, then stop"', '"imatinib\\u2028 then stop"'),
+    ("a condition against itself", '"MR4.5 held 24 months"', '"MR4 and BCR-ABL1 > 10 %"'),
+    ("an event against itself", 'event = "MMR lost"', 'event = "MR4 and MR4 lost"'),
+    (
+        "on and off for longer than there is",
+        '"MR4.5 held 24 months"',
+        '"on imatinib 6 years and off imatinib 6 years"',
+    ),
+    (
+        "read where nobody is seen",
+        'event = "MMR lost"\nreport_at = ["6 months", "24 months"]',
+        'event = "MMR lost"\nmeasure = "at visit"\nreport_at = ["6 months", "24 months"]\n'
+        '[[endpoint]]\nname = "too seldom"\nmeasure = "at visit"\nevent = "MMR"\nreport_at = ["10 days"]',
+    ),
+    ("a name of a file longer than any", 'model = "cml"', f'model = "{"x" * 300}.xml"'),
+    ("based on a name longer than any", 'model = "cml"', f'model = "cml"\nbased_on = "{"x" * 300}.toml"'),
+    (
+        "sixty endpoints",
+        "[[published]]",
+        "".join(f'[[endpoint]]\nname = "e{n}"\nevent = "MMR"\nreport_at = ["6 months"]\n' for n in range(60))
+        + "[[published]]",
+    ),
     ("an arm's name of 100,000 letters", '"imatinib, then stop"', f'"{"x" * 100_000}"'),
     ("an arm's name of three lines", '"imatinib, then stop"', '"one\\ntwo\\nthree"'),
     ("an endpoint's name of 101 letters", 'name = "treatment-free remission"', f'name = "{"x" * 101}"'),
@@ -261,6 +285,55 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_runs(
     assert code == 3, said
     assert len(said.strip().splitlines()) == 1
     assert file.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["{% include 'x' %}", "{{ 1 / 0 }}", "{{ who }}", "{{ clones.__class__.__mro__ }}",
+     "{% for i in range(10**9) %}x{% endfor %}", "{{ [] + 1 }}", "{{ 'x' * 10**9 }}", "{{ 10 ** 10 ** 10 }}",
+     "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+     "{% for i in range(9999) %}{% for j in range(9999) %}xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx{% endfor %}{% endfor %}"],
+)  # fmt: skip
+def test_a_template_that_asks_for_more_than_its_clones_is_refused(
+    template: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.ant.j2").write_text(f"model mine\n x = 1\n{template}\nend\n", encoding="utf-8")
+    path = tmp_path / "study.toml"
+    path.write_text(GOOD.replace('model = "cml"', 'model = "mine.ant.j2"'), encoding="utf-8")
+    assert "mine.ant.j2" in _refused(path, tmp_path, monkeypatch, capsys)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("import.ant", 'import "other.ant"\nmodel m\n x = 1\nend\n', "one file"),
+        ("clones.ant", "model m\n x = 1\nend\n", "row 2"),
+    ],
+)
+def test_a_model_in_pieces_or_with_one_clone_twice_is_refused(
+    name: str,
+    text: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    if name == "clones.ant":
+        (tmp_path / "clones.csv").write_text("clone\nwt\nwt\n", encoding="utf-8")
+    path = tmp_path / "study.toml"
+    path.write_text(GOOD.replace('model = "cml"', f'model = "{name}"'), encoding="utf-8")
+    assert said in _refused(path, tmp_path, monkeypatch, capsys)
+
+
+def test_a_population_that_samples_what_the_model_does_not_have_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = find("populations", "cml_newly_diagnosed").read_text(encoding="utf-8")
+    (tmp_path / "mine.toml").write_text(text.replace("activation", "activatoin"), encoding="utf-8")
+    path = tmp_path / "study.toml"
+    path.write_text(GOOD.replace('"cml_newly_diagnosed"', '"mine.toml"'), encoding="utf-8")
+    assert 'Did you mean "activation"?' in _refused(path, tmp_path, monkeypatch, capsys)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere such a file name cannot be made")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -211,6 +212,39 @@ def test_a_report_that_cannot_be_written_is_one_sentence_and_the_results_stay(
     assert json.loads((out / "manifest.json").read_text())["complete"] is True
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_the_table_is_printed_in_any_encoding_with_its_signs(
+    encoding: str, study: Path, tmp_path: Path
+) -> None:
+    words = [
+        "-m",
+        "offtarget",
+        "trial",
+        "spirit_imatinib",
+        "--patients",
+        "5",
+        "--out",
+        str(tmp_path / "out"),
+        "--no-report",
+    ]
+    found = subprocess.run(
+        [sys.executable, *words], capture_output=True, env=os.environ | {"PYTHONIOENCODING": encoding}
+    )
+    assert found.returncode == 0, found.stderr
+    told = found.stdout.decode(encoding)
+    assert "?" not in told
+    assert ("−" in told) == (encoding == "utf-8")  # and a hyphen elsewhere
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell that can close a stream")
+@pytest.mark.parametrize("closing", [">&-", "2>&-"])
+def test_a_closed_stream_is_no_fault(closing: str) -> None:
+    found = subprocess.run(
+        ["sh", "-c", f'"{sys.executable}" -m offtarget list {closing}'], capture_output=True, text=True
+    )
+    assert (found.returncode, found.stderr) == (0, "")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_full_standard_output_is_one_sentence() -> None:
     with Path("/dev/full").open("w") as full:
@@ -273,7 +307,35 @@ def test_control_c_in_the_report_says_where_the_results_are(
     code, _, err = _run(capsys, monkeypatch, "trial", study, "--patients", 5, "--out", out)
     assert code == 130
     assert str(out) in err
+    assert not (out / "report.html").exists()
     assert json.loads((out / "manifest.json").read_text())["complete"] is True
+
+
+def test_control_c_after_the_last_patient_keeps_the_results_and_stops(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = importlib.import_module("offtarget.trials.run")
+    monkeypatch.setattr(module, "_account", _once(module._account))
+    out = tmp_path / "out"
+    code, said, err = _run(capsys, monkeypatch, "trial", study, "--patients", 5, "--out", out)
+    assert code == 130
+    assert "the results are complete" in err
+    assert "Simulated %" in said
+    assert json.loads((out / "manifest.json").read_text())["complete"] is True
+    assert not (out / "report.html").exists()
+
+
+def _once(function: Callable[..., object]) -> Callable[..., object]:
+    """The function, with a Ctrl-C before its first call."""
+    calls: list[object] = []
+
+    def interrupted(*a: object) -> object:
+        calls.append(a)
+        if len(calls) == 1:
+            signal.raise_signal(signal.SIGINT)
+        return function(*a)
+
+    return interrupted
 
 
 def test_control_c_while_python_is_still_loading_is_quiet() -> None:

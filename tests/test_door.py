@@ -48,7 +48,7 @@ NOUNS = {
     "Trial": "id title question model population drugs mechanisms exposure horizon visits assay arms endpoints "
              "published notes evidence record",
     "TrialResult": "trial model planned patients seed outcomes estimates comparisons accounting panel final parameters "
-                   "troughs exposures versions inputs seconds",
+                   "troughs exposures versions inputs files seconds",
 }  # fmt: skip
 
 STATUSES = {"FINISHED": 0, "TOO_MANY_STEPS": 1, "NOT_FINITE": 2, "STEP_TOO_SMALL": 3, "NEGATIVE": 4,

@@ -9,12 +9,13 @@ import json
 import os
 import sys
 import warnings
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from offtarget.cli_simulate import simulate
+from offtarget.cli_simulate import share, simulate
 from offtarget.errors import (
     Cancelled,
     InputError,
@@ -24,7 +25,7 @@ from offtarget.errors import (
     nearest,
     sentence,
 )
-from offtarget.interrupts import listen, shielded
+from offtarget.interrupts import asked, listen, shielded
 from offtarget.terminal import print_summary, progress_line
 
 if TYPE_CHECKING:
@@ -47,12 +48,6 @@ Threads = Annotated[int | None, typer.Option(help="Worker threads; one a process
 Kind = Annotated[str, typer.Argument(help=f"One of: {', '.join(_KINDS)}.")]
 
 
-def _share(value: float) -> float:
-    if not 0 <= value <= 1:  # written so that NaN is refused, too
-        raise typer.BadParameter("a share lies between 0 and 1")
-    return value
-
-
 @app.command()
 def trial(
     study: Annotated[str, typer.Argument(help="A trial of the catalogue, or a study file (TOML).")],
@@ -63,7 +58,7 @@ def trial(
     out: Annotated[Path | None, typer.Option(help="Folder for results; runs/<study> unless said.")] = None,
     threads: Threads = None,
     max_failed: Annotated[
-        float, typer.Option(help="Share of failed patients that makes exit code 4.", callback=_share)
+        float, typer.Option(help="Share of failed patients that makes exit code 4.", callback=share)
     ] = 0.01,
     report: Annotated[bool, typer.Option(help="Write report.html and its figures.")] = True,
     as_json: Json = False,
@@ -75,15 +70,19 @@ def trial(
     loaded = load_trial(study)
     folder = out if out is not None else Path("runs") / loaded.id
     ready_folder(folder)
-    with progress_line(quiet=as_json) as progress:
-        from offtarget.trials.run import run
+    with ExitStack() as results:
+        with progress_line(quiet=as_json) as progress:
+            from offtarget.trials.run import run
 
-        result = run(loaded, patients=patients, seed=seed, threads=threads, progress=progress)
-    with shielded():
+            result = run(loaded, patients=patients, seed=seed, threads=threads, progress=progress)
+            results.enter_context(shielded())
         save(result, folder)
-    page = _report(result, folder) if report else None
+    hasty = asked() > (result.patients < result.planned)  # the stop of the run itself has been answered
+    page = _report(result, folder) if report and not hasty else None
     _tell(result, folder, page, as_json=as_json)
     _verdict(result, max_failed)
+    if hasty:
+        raise Cancelled("Stopped after the last patient: the results are complete, the report was not drawn.")
 
 
 @app.command()
@@ -205,7 +204,7 @@ def _verdict(result: TrialResult, max_failed: float) -> None:
 
 def _compare(folder: Path, kept: dict[str, Any], result: TrialResult, *, as_json: bool) -> None:
     """Say whether a replay gave the kept run, in outcomes and in outputs, and what has changed since."""
-    found, outputs, changed = result.digest(), result.digest_outputs(), _changed(kept, result)
+    found, outputs, changed = result.digest(), result.digest_outputs(), _changed(folder, kept, result)
     outcomes_agree, outputs_agree = found == kept["digest"], outputs == kept["digest_outputs"]
     same = outcomes_agree and outputs_agree
     said = (
@@ -225,12 +224,15 @@ def _compare(folder: Path, kept: dict[str, Any], result: TrialResult, *, as_json
         typer.echo(f"{named} It made no difference here.")
 
 
-def _changed(kept: dict[str, Any], result: TrialResult) -> list[str]:
-    """What is not as it was when the run was kept."""
+def _changed(folder: Path, kept: dict[str, Any], result: TrialResult) -> list[str]:
+    from offtarget.trials.store import damaged
+
+    """What is not as it was when the run was kept: versions, inputs, and the files in its folder."""
     changed = [f"{name} {old} -> {result.versions.get(name)}" for name, old in kept["versions"].items()
                if result.versions.get(name) != old]  # fmt: skip
     names = dict.fromkeys((*kept["inputs"], *result.inputs))
-    return changed + [name for name in names if result.inputs.get(name) != kept["inputs"].get(name)]
+    changed += [name for name in names if result.inputs.get(name) != kept["inputs"].get(name)]
+    return changed + [f"{name} (the file)" for name in damaged(folder, kept)]
 
 
 def _print(data: Any, as_json: bool, text: str) -> None:
@@ -241,6 +243,7 @@ def main() -> None:
     """Run the command line and leave with its exit code; usage errors (2) and --help are typer's own."""
     listen()
     warnings.showwarning = _note
+    _open_streams()
     try:
         try:
             app()
@@ -252,12 +255,24 @@ def main() -> None:
         _leave(str(problem), 4)
     except OfftargetError as problem:
         _leave(f"offtarget: {problem}", 3)
-    except OSError as problem:  # of standard output: files of ours have sentences of their own
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # Python would try once more, and complain
-        got = problem.strerror or type(problem).__name__
-        _leave("offtarget: " + sentence("standard output", expected="a place to print to", got=got), 3)
+    except OSError as problem:
+        got, place = problem.strerror or type(problem).__name__, problem.filename
+        if place is None:  # standard output is full: Python would try once more on leaving, and complain
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        where, wanted = (
+            (place, "a file that can be used") if place else ("standard output", "a place to print to")
+        )
+        _leave(f"offtarget: {InputError(sentence(str(where), expected=wanted, got=got))}", 3)
+
+
+def _open_streams() -> None:
+    """Standard output and error that take any text, whatever the terminal's encoding, even where they were closed."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for good
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
 
 
 def _note(message: Warning | str, *_: object, **__: object) -> None:

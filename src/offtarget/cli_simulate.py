@@ -15,10 +15,11 @@ from offtarget.terminal import progress_line
 if TYPE_CHECKING:
     from offtarget.simulation.simulate import Prepared
 
-__all__ = ["simulate"]
+__all__ = ["share", "simulate"]
 
 
-def _share(value: float) -> float:
+def share(value: float) -> float:
+    """The value of an option that is a share, or a usage error."""
     if not 0 <= value <= 1:  # written so that NaN is refused, too
         raise typer.BadParameter("a share lies between 0 and 1")
     return value
@@ -49,7 +50,7 @@ def simulate(
         int | None, typer.Option(help="Worker threads; one a processor unless said.", min=1)
     ] = None,
     max_failed: Annotated[
-        float, typer.Option(help="Share of failed patients that makes exit code 4.", callback=_share)
+        float, typer.Option(help="Share of failed patients that makes exit code 4.", callback=share)
     ] = 0.01,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:

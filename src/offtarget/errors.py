@@ -111,7 +111,7 @@ def writing(place: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, UnicodeEncodeError) as problem:  # UnicodeEncodeError: a path that is not UTF-8
-        got = getattr(problem, "strerror", None) or type(problem).__name__
+        got = getattr(problem, "strerror", None) or "a name that is not UTF-8"
         culprit = short(str(getattr(problem, "filename", None) or place), 200)
         then = "Make room there, or choose another --out."
         raise InputError(sentence(culprit, expected="a place to write to", got=got, then=then)) from None

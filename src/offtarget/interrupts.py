@@ -9,12 +9,23 @@ from contextlib import contextmanager
 
 from offtarget.errors import Interrupted
 
-__all__ = ["listen", "shielded"]
+__all__ = ["asked", "listen", "shielded"]
+
+#: After so many, nothing is kept any more and the process ends as any other would.
+_ENOUGH = 5
+_asked = 0
 
 
 def listen() -> None:
     """From now on Ctrl-C raises ``Interrupted``, once; until ``listen`` is called again a further one only answers."""
+    global _asked
+    _asked = 0
     signal.signal(signal.SIGINT, _stop)
+
+
+def asked() -> int:
+    """How often Ctrl-C was pressed since ``listen``."""
+    return _asked
 
 
 @contextmanager
@@ -28,9 +39,15 @@ def shielded() -> Iterator[None]:
 
 
 def _stop(*_: object) -> None:
+    global _asked
+    _asked += 1
     signal.signal(signal.SIGINT, _wait)
     raise Interrupted("Cancelled.")
 
 
 def _wait(*_: object) -> None:
+    global _asked
+    _asked += 1
+    if _asked >= _ENOUGH:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.write(2, b"\nOne moment: what is finished is being kept.\n")

@@ -24,6 +24,7 @@ from offtarget.units import convert, parse, same_dimension
 __all__ = ["Table", "read_csv", "read_text", "read_toml"]
 
 _LARGEST = 5_000_000  # bytes; a study is a few kilobytes, and noise should be refused before it is parsed
+_UNSEEN = ("Cc", "Cs", "Zl", "Zp")  # control characters, halves of pairs, separators of lines and paragraphs
 _LONGEST_TEXT, _LONGEST_NAME = 10_000, 100  # letters; a name stands in tables, legends and captions
 
 
@@ -37,10 +38,8 @@ def read_text(path: Path) -> str:
         with path.open("rb") as file:
             raw = file.read(_LARGEST + 1)
         if len(raw) > _LARGEST:
-            then = "Is this the right file?"
-            raise InputError(
-                sentence(str(path), expected="a text file below 5 MB", got="a larger one", then=then)
-            )
+            got, then = "a larger one", "Is this the right file?"
+            raise InputError(sentence(str(path), expected="a text file below 5 MB", got=got, then=then))
         return raw.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError:
         raise InputError(
@@ -94,6 +93,11 @@ def read_csv(path: Path, *, columns: Iterable[str]) -> tuple[dict[str, str], ...
     return tuple(dict(zip(header, row, strict=True)) for row in rows[1:])
 
 
+def _no_character(letter: str) -> bool:
+    """Whether Unicode promises that this will never be a character."""
+    return ord(letter) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(letter) <= 0xFDEF
+
+
 @dataclass
 class Table:
     """A cursor over one TOML table."""
@@ -140,8 +144,8 @@ class Table:
             expected = f"at most {_LONGEST_TEXT} letters"
             raise InputError(sentence(self.at(key), expected=expected, got=f"{len(value)} of them"))
         for letter in value:
-            if letter not in "\n\t" and unicodedata.category(letter) in ("Cc", "Cs"):
-                got, then = f"the control character U+{ord(letter):04X}", "Remove it."
+            if letter not in "\n\t" and (unicodedata.category(letter) in _UNSEEN or _no_character(letter)):
+                got, then = f"the unprintable U+{ord(letter):04X}", "Remove it."
                 raise InputError(sentence(self.at(key), expected="text that can be read", got=got, then=then))
         return value
 

@@ -32,9 +32,18 @@ def progress_line(*, quiet: bool) -> Iterator[Any]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("patients", total=None)
-        yield lambda done, whole: bar.update(task, completed=done, total=whole)
+    bar = Progress(*columns, console=Console(stderr=True))
+    task = bar.add_task("patients", total=None)
+
+    def tell(done: int, whole: int) -> None:
+        bar.start()  # not before: what is wrong with the input is said alone
+        bar.update(task, completed=done, total=whole)
+
+    try:
+        yield tell
+    finally:
+        if bar.live.is_started:
+            bar.stop()
 
 
 def print_summary(result: TrialResult) -> None:
@@ -48,10 +57,19 @@ def print_summary(result: TrialResult) -> None:
     head, *body = rows(result)
     table = Table(*head, title=None, box=None, pad_edge=False)
     for row in body:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(_plain(cell)) for cell in row))
     console = Console(
         width=None if sys.stdout.isatty() else _PIPED, soft_wrap=not sys.stdout.isatty(), highlight=False
     )
     console.print(table)
     for line in summary_lines(result):
-        console.print(line, markup=False)
+        console.print(_plain(line), markup=False)
+
+
+def _plain(text: str) -> str:
+    """The text with a hyphen for the minus sign where the output's encoding has none: never a sign lost."""
+    try:
+        "−".encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return text.replace("−", "-")
+    return text

@@ -184,7 +184,7 @@ def make_result(
             ExposureRow("imatinib", regimen, "SD", float(troughs.std(ddof=1)) if n > 1 else math.nan, 530.0, larson),
         ),
         final=tuple(luck.random((n, 9)) for _ in trial.arms),
-        versions={"offtarget": "0.1.0", "numpy": "2.4.6"}, inputs={"model cml": "0123456789abcdef"},
+        versions={"offtarget": "0.1.0", "numpy": "2.4.6"}, inputs={"model cml": "0123456789abcdef"}, files={},
         seconds={"simulate": 1.25},
     )  # fmt: skip
     return replace(result, **changes)

@@ -14,6 +14,7 @@ from offtarget.trials.history import History
 from offtarget.units import DAYS_PER_MONTH
 
 EVERYONE = np.array([True])
+GAP = 6 * DAYS_PER_MONTH + 1
 
 
 def _sample(measured: float, copies: float = 200_000, taken: bool = True) -> Sample:
@@ -27,11 +28,11 @@ def _after(values: list[float | None], *, months: float = 1.0, history: Any = No
     """The history of one patient seen every ``months``; None is a missed sample, 0 an undetectable one."""
     from offtarget.trials.assay import default_assay
 
-    history = history or History(1, ("imatinib",), default_assay(), gap=6 * DAYS_PER_MONTH + 1)
+    history = history or History(1, ("imatinib",), default_assay())
     for number, value in enumerate(values):
         day = np.array([number * months * DAYS_PER_MONTH])
         sample = _sample(0.0, taken=False) if value is None else _sample(value)
-        history.record(EVERYONE, day, sample)
+        history.record(EVERYONE, day, sample, gap=GAP)
     return history
 
 
@@ -60,7 +61,7 @@ def test_a_missed_sample_neither_makes_nor_breaks_a_response() -> None:
 
 def test_an_undetectable_sample_that_is_too_small_does_not_start_a_deep_response() -> None:
     history = _after([50.0])
-    history.record(EVERYONE, np.array([30.0]), _sample(0.0, copies=12_000))
+    history.record(EVERYONE, np.array([30.0]), _sample(0.0, copies=12_000), gap=GAP)
     assert _holds("MR4", history)
     assert not _holds("MR4.5", history)
 
@@ -88,11 +89,11 @@ def test_a_rise_is_over_the_first_positive_sample_and_needs_a_second_one() -> No
 def test_a_level_is_met_by_the_latest_sample_not_by_an_earlier_one() -> None:
     history = _after([50.0, 0.0])
     assert _holds("MR4.5", history)
-    history.record(EVERYONE, np.array([60.0]), _sample(0.0, copies=12_000))
+    history.record(EVERYONE, np.array([60.0]), _sample(0.0, copies=12_000), gap=GAP)
     assert not _holds("MR4.5", history)  # too small a sample to say so
     assert _holds("MR4", history)
     assert not _holds("MR4.5 held 20 days", history)  # nor does it show that the response still holds
-    history.record(EVERYONE, np.array([90.0]), _sample(0.0))
+    history.record(EVERYONE, np.array([90.0]), _sample(0.0), gap=GAP)
     assert _holds("MR4.5 held 50 days", history)  # but nothing broke the response
 
 
@@ -100,22 +101,22 @@ def test_a_response_cannot_be_held_over_a_gap_in_which_no_sample_showed_it() -> 
     small = _sample(0.0, copies=12_000)  # undetectable, and too small to say MR4.5
     history = _after([0.0])
     for month in range(1, 6):
-        history.record(EVERYONE, np.array([month * DAYS_PER_MONTH]), small)
-    history.record(EVERYONE, np.array([6 * DAYS_PER_MONTH]), _sample(0.0))
+        history.record(EVERYONE, np.array([month * DAYS_PER_MONTH]), small, gap=GAP)
+    history.record(EVERYONE, np.array([6 * DAYS_PER_MONTH]), _sample(0.0), gap=GAP)
     assert _holds("MR4.5 held 6 months", history)  # six months apart is near enough
     for month in range(7, 13):
-        history.record(EVERYONE, np.array([month * DAYS_PER_MONTH]), small)
-    history.record(EVERYONE, np.array([13 * DAYS_PER_MONTH]), _sample(0.0))
+        history.record(EVERYONE, np.array([month * DAYS_PER_MONTH]), small, gap=GAP)
+    history.record(EVERYONE, np.array([13 * DAYS_PER_MONTH]), _sample(0.0), gap=GAP)
     assert not _holds("MR4.5 held 1 month", history)  # seven is not: the count begins anew
-    history.record(EVERYONE, np.array([14 * DAYS_PER_MONTH]), _sample(0.0))
+    history.record(EVERYONE, np.array([14 * DAYS_PER_MONTH]), _sample(0.0), gap=GAP)
     assert _holds("MR4.5 held 1 month", history)
     assert _holds("MR4 held 14 months", history)  # those samples were large enough for MR4
 
 
 def test_a_confirmed_level_needs_the_sample_right_before_it() -> None:
     history = _after([0.0])
-    history.record(EVERYONE, np.array([30.0]), _sample(0.0, copies=12_000))
-    history.record(EVERYONE, np.array([60.0]), _sample(0.0))
+    history.record(EVERYONE, np.array([30.0]), _sample(0.0, copies=12_000), gap=GAP)
+    history.record(EVERYONE, np.array([60.0]), _sample(0.0), gap=GAP)
     assert not _holds("MR4.5, confirmed", history)
     assert _holds("MR4, confirmed", history)
 

@@ -82,6 +82,46 @@ def test_a_change_in_any_file_of_the_user_s_is_seen_among_the_inputs(study: Path
         before = after
 
 
+def test_what_is_kept_is_what_was_read_even_when_it_changes_meanwhile(study: Path, tmp_path: Path) -> None:
+    path = study.parent / "population.toml"
+    before = path.read_bytes()
+
+    def change(*_: object) -> None:
+        path.write_bytes(before.replace(b"median", b"mode"))
+
+    result = run(load_trial(str(study)), patients=5, seed=2, progress=change)
+    save(result, tmp_path / "out")
+    assert path.read_bytes() != before
+    assert (tmp_path / "out" / "inputs" / "populations" / "population.toml").read_bytes() == before
+    kept, trial = load_run(tmp_path / "out")
+    again = run(trial, patients=5, seed=2)
+    assert again.digest_outputs() == kept["digest_outputs"]
+    assert dict(again.inputs) == kept["inputs"]
+
+
+def test_a_study_stands_on_its_neighbour_before_one_in_the_folder_the_user_is_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("study", "here"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "base.toml").write_text(f'based_on = "stim1"\ntitle = "{place}"\n')
+    (tmp_path / "study" / "mine.toml").write_text('based_on = "base.toml"\n')
+    monkeypatch.chdir(tmp_path / "here")
+    assert load_trial("../study/mine.toml").title == "study"
+
+
+def test_two_files_of_one_name_cannot_both_be_carried(study: Path) -> None:
+    other = study.parent / "other" / "kill.toml"
+    other.parent.mkdir()
+    other.write_text(find("mechanisms", "treg_loss").read_text(encoding="utf-8"), encoding="utf-8")
+    text = study.read_text(encoding="utf-8").replace(
+        '["own/kill.toml"]', '["own/kill.toml", "other/kill.toml"]'
+    )
+    study.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match="Rename one of them"):
+        run(load_trial(str(study)), patients=2)
+
+
 def test_a_file_that_is_nowhere_is_named_as_the_study_names_it(study: Path) -> None:
     study.write_text(STUDY.format(model="cml2.ant.j2"), encoding="utf-8")
     with pytest.raises(InputError, match=r"study\.toml: model: cml2\.ant\.j2"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from offtarget.arrays.trajectories import Status
 from offtarget.errors import InputError
 from offtarget.trials.result import TrialResult
 from offtarget.trials.run import run
-from offtarget.trials.store import MANIFEST, read_manifest, ready_folder, save
+from offtarget.trials.store import MANIFEST, damaged, read_manifest, ready_folder, save
 from offtarget.trials.trial import Trial
 
 
@@ -69,7 +70,8 @@ def test_the_panel_is_tidy(saved: tuple[TrialResult, Path]) -> None:
 @pytest.mark.parametrize(
     "change",
     [{"digest": 3}, {"seed": "7"}, {"format": 99}, {"patients": None}, {"patients": True}, {"trial": []},
-     {"trial": "../../elsewhere"}, {"versions": 3}, {"inputs": {"model cml": 3}}, "not json", "[]", "", "[" * 100_000],
+     {"trial": "../../elsewhere"}, {"versions": 3}, {"inputs": {"model cml": 3}}, {"versions": {"\ud800": "1"}},
+     {"digest": "\x1b[31m"}, {"files": {"a": None}}, "not json", "[]", "", "[" * 100_000],
 )  # fmt: skip
 def test_a_spoilt_manifest_is_one_sentence(
     change: dict[str, object] | str, saved: tuple[TrialResult, Path]
@@ -83,24 +85,69 @@ def test_a_spoilt_manifest_is_one_sentence(
     assert "\n" not in str(caught.value)
 
 
-def test_a_run_that_broke_off_is_said_so_and_its_folder_may_be_used_again(
-    saved: tuple[TrialResult, Path], monkeypatch: pytest.MonkeyPatch
+def _full_at(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on the disk is full when this file is written."""
+    write = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if path.name.startswith(name):
+            raise OSError(28, "No space left on device")
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+
+
+@pytest.mark.parametrize("name", ["study.toml", "panel.parquet", MANIFEST])
+def test_a_full_disk_leaves_the_earlier_run_whole(
+    name: str, saved: tuple[TrialResult, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     result, folder = saved
-    before = (folder / MANIFEST).read_text()
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
+    before = {path: path.read_bytes() for path in folder.rglob("*")}
     with monkeypatch.context() as patch:
-        patch.setattr("pyarrow.parquet.write_table", full)
+        _full_at(name, patch)
         with pytest.raises(InputError, match=r"No space left.*\.$") as caught:
-            save(result, folder)
+            save(replace(result, seed=6), folder)
     assert "\n" not in str(caught.value)
+    assert {path: path.read_bytes() for path in folder.rglob("*")} == before
+    assert damaged(folder, read_manifest(folder)) == []
+
+
+def test_a_run_that_broke_off_is_said_so_and_its_folder_may_be_used_again(
+    saved: tuple[TrialResult, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result, new = saved[0], tmp_path / "new"
+    with monkeypatch.context() as patch:
+        _full_at("panel.parquet", patch)
+        with pytest.raises(InputError):
+            save(result, new)
     with pytest.raises(InputError, match="broke off"):
-        read_manifest(folder)
+        read_manifest(new)
+    save(result, new)
+    assert read_manifest(new)["digest"] == result.digest()
+
+
+def test_what_an_earlier_run_left_goes_and_what_is_the_users_stays(saved: tuple[TrialResult, Path]) -> None:
+    result, folder = saved
+    ours = [f"figures/old.{ending}" for ending in ("svg", "png", "csv")] + [
+        "inputs/models/clones.csv",
+        "report.html",
+    ]
+    theirs = ["figures/mine.svg", "figures/notes/today.txt", "thoughts.txt"]
+    for name in (*ours, *theirs):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
     save(result, folder)
-    assert json.loads((folder / MANIFEST).read_text())["digest"] == json.loads(before)["digest"]
+    assert not [name for name in ours if (folder / name).exists()]
+    assert [(folder / name).read_text() for name in theirs] == theirs
+
+
+def test_a_file_changed_after_the_run_is_named(saved: tuple[TrialResult, Path]) -> None:
+    _, folder = saved
+    kept = read_manifest(folder)
+    assert damaged(folder, kept) == []
+    (folder / "study.toml").write_text("title = 'another'")
+    (folder / "panel.parquet").unlink()
+    assert sorted(damaged(folder, kept)) == ["panel.parquet", "study.toml"]
 
 
 def test_a_folder_with_somebody_elses_manifest_is_not_ours(tmp_path: Path) -> None:
@@ -109,14 +156,16 @@ def test_a_folder_with_somebody_elses_manifest_is_not_ours(tmp_path: Path) -> No
         ready_folder(tmp_path)
 
 
-@pytest.mark.parametrize("taken", ["endpoints.parquet", "study.toml"])
+@pytest.mark.parametrize("taken", ["endpoints.parquet", "study.toml", "report.html"])
 def test_a_folder_where_a_file_should_be_is_one_sentence(taken: str, saved: tuple[TrialResult, Path]) -> None:
     result, folder = saved
-    (folder / taken).unlink()
+    (folder / taken).unlink(missing_ok=True)
     (folder / taken / "inside").mkdir(parents=True)
+    before = (folder / MANIFEST).read_bytes()
     with pytest.raises(InputError) as caught:
         save(result, folder)
     assert "\n" not in str(caught.value)
+    assert (folder / MANIFEST).read_bytes() == before
 
 
 def test_a_folder_of_somebody_else_s_is_not_written_to(tmp_path: Path) -> None:

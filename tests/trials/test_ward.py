@@ -61,7 +61,7 @@ def test_days_on_a_drug_are_the_days_it_is_to_be_taken(make_trial: Make) -> None
         {"name": "MMR by", "measure": "reached by", "event": "MMR", "report_at": ["12 months"]}
     ])  # fmt: skip
     treatment = Treatment(trial, trial.arms[0], PAIR, 1)
-    history = History(2, ("imatinib",), default_assay(), gap=HALF_YEAR)
+    history = History(2, ("imatinib",), default_assay())
     found = []
     for month in (3, 6, 9, 12):
         treatment.enter(history, ALL, _days(month))
@@ -74,11 +74,11 @@ def test_days_on_a_drug_are_the_days_it_is_to_be_taken(make_trial: Make) -> None
 def test_a_rule_fires_only_where_it_changes_what_is_given(make_trial: Make) -> None:
     trial = make_trial()
     treatment = Treatment(trial, trial.arms[0], PAIR, 1)
-    assert treatment.would_change(0).all()  # stop
-    assert not treatment.would_change(1).any()  # the same regimen again
+    assert treatment.would_change(0, _days(6)).all()  # stop
+    assert not treatment.would_change(1, _days(6)).any()  # the same regimen again
     first = np.array([True, False])
     treatment.change(0, first, _days(6))
-    assert treatment.would_change(1).tolist() == [True, False]
+    assert treatment.would_change(1, _days(6)).tolist() == [True, False]
     events = treatment.events(_days(6), _days(9))
     stopped = [one for one in events if one.name == "dose_imatinib" and (one.value == 0).any()]
     assert len(stopped) == 1
@@ -86,17 +86,51 @@ def test_a_rule_fires_only_where_it_changes_what_is_given(make_trial: Make) -> N
     assert stopped[0].time.tolist() == [6 * MONTH]
 
 
+def test_a_response_may_go_unseen_for_two_of_the_visits_the_patient_is_on(make_trial: Make) -> None:
+    trial = make_trial(visits="every 1 month until 12 months, then every 4 months")
+    agenda = Agenda(trial, trial.arms[0], 2)
+    np.testing.assert_allclose(agenda.longest_gap(_days(12)), 6 * MONTH, atol=1.01)
+    np.testing.assert_allclose(agenda.longest_gap(_days(16)), 8 * MONTH, atol=1.01)
+    agenda.rebook(0, np.array([True, False]), _days(16))  # monthly from then on
+    np.testing.assert_allclose(agenda.longest_gap(_days(20)), [6 * MONTH, 8 * MONTH], atol=1.01)
+
+
+def test_a_regimen_whose_first_phase_is_over_can_be_begun_again(make_trial: Make) -> None:
+    course = "400 mg imatinib every 24 h until 6 months then stop"
+    trial = make_trial(
+        arm=[
+            {"name": "again", "regimen": course, "rule": [{"when": "MMR lost", "then": course, "times": 3}]}
+        ],
+        endpoint=[{"name": "lost", "event": "MMR lost", "report_at": ["12 months"]}],
+    )
+    treatment = Treatment(trial, trial.arms[0], PAIR, 1)
+    assert not treatment.would_change(0, _days(5)).any()
+    assert treatment.would_change(0, _days(7)).all()
+    treatment.change(0, ALL, _days(7))
+    assert not treatment.would_change(0, _days(12)).any()
+    assert treatment.would_change(0, _days(14)).all()
+
+
+def test_a_visit_after_the_end_of_the_trial_is_nobodys(make_trial: Make) -> None:
+    later = {"name": "MMR later", "measure": "at visit", "from": "stop imatinib", "event": "MMR"}
+    trial = make_trial(endpoint=[later | {"report_at": ["12 months"]}])
+    clock = Clock(trial.endpoints[0], trial.arms[0], 2, trial.horizon)
+    clock.start("stop imatinib", ALL, np.array([40, 50]) * MONTH)
+    (outcome,) = clock.outcomes(PAIR.patients)
+    assert outcome.patients.tolist() == [0]
+
+
 def _look(clock: Clock, history: History, month: float, measured: float, taken: bool = True) -> None:
     sample = Sample(np.full(2, measured), np.full(2, measured > 0), np.full(2, 2e5), np.full(2, taken))
-    history.record(ALL, _days(month), sample)
+    history.record(ALL, _days(month), sample, gap=HALF_YEAR)
     clock.look(history, ALL)
 
 
 @pytest.fixture
 def clocks(make_trial: Make) -> tuple[Clock, Clock, Clock, History]:
     trial = make_trial()
-    free, by, at = (Clock(endpoint, trial.arms[0], 2) for endpoint in trial.endpoints)
-    return free, by, at, History(2, ("imatinib",), trial.assay, gap=HALF_YEAR)
+    free, by, at = (Clock(endpoint, trial.arms[0], 2, trial.horizon) for endpoint in trial.endpoints)
+    return free, by, at, History(2, ("imatinib",), trial.assay)
 
 
 def test_a_clock_runs_from_its_origin_to_the_event_and_no_further(
@@ -167,7 +201,7 @@ def test_days_on_a_drug_follow_phases_that_change_between_visits(make_trial: Mak
     trial = make_trial(arm=arm, endpoint=by)
     treatment, history = (
         Treatment(trial, trial.arms[0], PAIR, 1),
-        History(2, ("imatinib",), default_assay(), gap=HALF_YEAR),
+        History(2, ("imatinib",), default_assay()),
     )
     for month in (12, 24):
         treatment.enter(history, ALL, _days(month))

@@ -5,6 +5,7 @@ libSBML and Antimony live in this module and its ``sbml_`` siblings, and nowhere
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +15,12 @@ from xml.etree import ElementTree
 import antimony
 
 from offtarget.catalog import find
-from offtarget.errors import InputError, sentence
+from offtarget.errors import InputError, UnsupportedError, sentence
 from offtarget.models.model import Model
 from offtarget.models.sbml_math import parse_expression
 from offtarget.models.sbml_read import read_sbml
 from offtarget.models.sbml_write import write_sbml
+from offtarget.models.template import fill
 from offtarget.records import Table, read_csv, read_text, read_toml
 
 __all__ = ["load_model", "model_files", "parse_expression", "read_model", "states_time_unit", "write_sbml"]
@@ -96,6 +98,9 @@ def read_model(text: str, *, where: str) -> Model:
 
 
 def _antimony_to_sbml(text: str, where: str) -> str:
+    if re.search(r'^\s*import\s+"', text, flags=re.MULTILINE):
+        then = "Copy what it imports into the file."
+        raise UnsupportedError(sentence(where, expected="a model in one file", got="import", then=then))
     antimony.clearPreviousLoads()
     if antimony.loadAntimonyString(text) < 0:
         said = " ".join((antimony.getLastError() or "").split())[:300]
@@ -114,23 +119,17 @@ def _antimony_to_sbml(text: str, where: str) -> str:
 
 def _text(path: Path, clones: tuple[Mapping[str, str], ...]) -> str:
     text = read_text(path)
-    return _rendered(text, clones, path.name) if path.name.endswith(".j2") else text
+    return fill(text, clones, where=path.name) if path.name.endswith(".j2") else text
 
 
 def _clones(path: Path) -> tuple[Mapping[str, str], ...]:
-    return read_csv(path, columns=("clone",)) if path.is_file() else ()
-
-
-def _rendered(text: str, clones: tuple[Mapping[str, str], ...], where: str) -> str:
-    from jinja2 import StrictUndefined, TemplateError
-    from jinja2.sandbox import SandboxedEnvironment
-
-    try:
-        return SandboxedEnvironment(undefined=StrictUndefined).from_string(text).render(clones=clones)
-    except TemplateError as problem:
-        raise InputError(
-            sentence(where, expected="a template filled by clones.csv", got=str(problem))
-        ) from None
+    rows = read_csv(path, columns=("clone",)) if path.is_file() else ()
+    names = [row["clone"] for row in rows]
+    for number, name in enumerate(names, 1):
+        if names.index(name) < number - 1:
+            where = f"{path.name}: row {number}: clone"
+            raise InputError(sentence(where, expected="a name of its own", got=name, then="Rename it."))
+    return rows
 
 
 def _annotated(model: Model, table: Table) -> Model:

@@ -26,7 +26,7 @@ from offtarget.trials.assay import Assay
 from offtarget.trials.result import Comparison, Estimate, ParameterRow, TrialResult
 from offtarget.trials.store import STUDY
 from offtarget.trials.study import is_catalogued
-from offtarget.trials.trial import MEASURES, START
+from offtarget.trials.trial import MEASURES, START, Trial
 from offtarget.units import DAYS_PER_MONTH, DAYS_PER_YEAR
 
 __all__ = [
@@ -34,6 +34,11 @@ __all__ = [
     "results",
 ]  # fmt: skip
 
+_HELD = (
+    "A response counts as held for a time when it was met at its beginning and at its end, was never exceeded between, "
+    "and no more than half a year (or two of the patient's visit intervals, where those are longer) went by between "
+    "two samples that showed it. A sample too small to be scored at the level neither breaks nor carries it."
+)
 _MEANS = {
     Grade.MEASURED: "measured, and taken over as published",
     Grade.DERIVED: "worked out from measured numbers",
@@ -91,7 +96,12 @@ def design(result: TrialResult) -> dict[str, Any]:
         "visits": trial.visits.text,
         "assay": _assay(trial.assay),
         "horizon": _span(trial.horizon),
+        "held": _HELD if any(" held " in text for text in _conditions(trial)) else "",
     }
+
+
+def _conditions(trial: Trial) -> list[str]:
+    return [rule.when for arm in trial.arms for rule in arm.rules] + [one.event for one in trial.endpoints]
 
 
 def _assay(assay: Assay) -> str:
@@ -242,11 +252,12 @@ def replay(result: TrialResult, folder: Path) -> dict[str, str]:
 
     A user's own study is the one kept in the run's folder, with its files: theirs may have changed or moved.
     """
-    trial, place = study(result), shlex.quote(folder.as_posix())
-    source = shlex.quote(trial.id if is_catalogued(trial) else (folder / STUDY).as_posix())
-    again = f"offtarget trial {source} --patients {result.patients} --seed {result.seed} --out "
-    again += place if is_catalogued(trial) else shlex.quote(f"{folder.as_posix()}-again")
-    return {"run": again, "replay": f"offtarget replay {place}"}
+    trial, place = study(result), folder.as_posix()
+    place = f"./{place}" if place.startswith("-") else place  # or it would read as an option
+    known = is_catalogued(trial)
+    source, target = (trial.id, place) if known else (f"{place}/{STUDY}", f"{place}-again")
+    again = f"offtarget trial {shlex.quote(source)} --patients {result.patients} --seed {result.seed}"
+    return {"run": f"{again} --out {shlex.quote(target)}", "replay": f"offtarget replay {shlex.quote(place)}"}
 
 
 def facts(result: TrialResult) -> list[tuple[str, str]]:

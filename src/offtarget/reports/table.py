@@ -162,13 +162,16 @@ def _account(result: TrialResult, row: Accounting) -> Account:
 
 
 def _clocks(result: TrialResult, row: Accounting, endpoint: Endpoint) -> tuple[Clock, ...]:
-    """One for the endpoint, or one for each of its visits where only those with a sample there are counted."""
+    """One for the endpoint, or one for each visit at which it is read."""
     mine = [one for one in result.outcomes if (one.arm, one.endpoint) == (row.arm, endpoint.name)]
     why = "" if endpoint.origin == START else f'never came to "{endpoint.origin}"'
-    if endpoint.measure != "at visit, measured":
+    if not endpoint.at_visit:
         sizes = {endpoint.name: mine[0].patients.size if mine else 0}
     else:
-        why = f"{why} or had no sample near the visit" if why else "had no sample near the visit"
+        reasons = [f"{why} early enough to be seen then"] if why else []
+        if endpoint.measure == "at visit, measured":
+            reasons.append("had no sample near the visit")
+        why = " or ".join(reasons)
         at = [f"{endpoint.name} at {months(month)} months" for month in endpoint.report_at]
         sizes = {name: one.patients.size for name, one in zip(at, mine, strict=True)}
     return tuple(Clock(name, endpoint.origin, n, row.planned - n, why) for name, n in sizes.items())

@@ -7,8 +7,12 @@ from numpy.typing import NDArray
 
 from offtarget.trials.history import Mask
 from offtarget.trials.trial import Arm, Trial
+from offtarget.units import DAYS_PER_MONTH
 
 __all__ = ["Agenda"]
+
+
+_SLACK = 1.0  #: a visit on the very last day of a gap is in time, day
 
 
 class Agenda:
@@ -19,8 +23,8 @@ class Agenda:
     """
 
     def __init__(self, trial: Trial, arm: Arm, patients: int) -> None:
-        plans = [trial.visits, *(rule.visits for rule in arm.rules)]
-        self._days = [np.zeros(0) if plan is None else plan.days(trial.horizon) for plan in plans]
+        self._plans = [trial.visits, *(rule.visits for rule in arm.rules)]
+        self._days = [np.zeros(0) if plan is None else plan.days(trial.horizon) for plan in self._plans]
         self._horizon = trial.horizon
         self._plan = np.zeros(patients, np.int64)
         self._number = np.zeros(patients, np.int64)
@@ -34,6 +38,23 @@ class Agenda:
             if mine.any():
                 self.due[mine] = self._day(days, self._number[mine], self._anchor[mine])
         self._number[rows] += 1
+
+    def longest_gap(self, day: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The longest time between two samples that show a level in which it counts as held, days, shape (n,).
+
+        Half a year, or two of the intervals at which the patient is being seen where those are longer, so that one
+        visit may fail: a choice of ours, in the spirit of protocols that want several samples in the years before a
+        stop, not a published number.
+
+        Args:
+            day: day of each patient's visit, shape (n,).
+        """
+        gap = np.full(day.shape, 6 * DAYS_PER_MONTH)
+        for number, plan in enumerate(self._plans):
+            mine = self._plan == number
+            if plan is not None and mine.any():
+                gap[mine] = np.maximum(gap[mine], 2 * plan.interval((day - self._anchor)[mine]))
+        return gap + _SLACK
 
     def rebook(self, rule: int, rows: Mask, day: NDArray[np.float64]) -> None:
         """From ``day`` on, ``rows`` follow the visits of rule number ``rule`` of the arm."""

@@ -6,6 +6,7 @@ A condition is a sentence such as ``MR4.5 held 24 months and on imatinib 36 mont
 
 from __future__ import annotations
 
+import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -43,6 +44,10 @@ class Condition(ABC):
         """The drugs the condition names."""
         return frozenset()
 
+    def window(self) -> tuple[float, float]:
+        """Where the latest sample must be for this to be true, percent: above the first, up to the second."""
+        return -math.inf, math.inf
+
 
 @dataclass(frozen=True, slots=True)
 class Met(Condition):
@@ -55,13 +60,16 @@ class Met(Condition):
         met = history.scored[self.level]
         return np.asarray(met & history.before_scored[self.level]) if self.confirmed else met
 
+    def window(self) -> tuple[float, float]:
+        return -math.inf, LEVELS[self.level]
+
 
 @dataclass(frozen=True, slots=True)
 class Held(Condition):
-    """A level met at the latest sample, and for so many days before it, without a gap (see ``History.since``).
+    """A level met at the latest sample, and for so many days before it, without too long a gap.
 
     A sample too small to be scored at the level does not break the response, but it does not carry it either: the
-    latest sample has to show the level itself, and so has one in every ``History.gap`` days before it.
+    latest sample has to show the level itself, and others before it not too far apart (see ``agenda.longest_gap``).
     """
 
     level: str
@@ -75,6 +83,9 @@ class Held(Condition):
     def earliest(self) -> float:
         return self.days
 
+    def window(self) -> tuple[float, float]:
+        return -math.inf, LEVELS[self.level]
+
 
 @dataclass(frozen=True, slots=True)
 class Lost(Condition):
@@ -85,6 +96,9 @@ class Lost(Condition):
 
     def holds(self, history: History) -> Mask:
         return np.asarray(history.ever[self.level] & Above(LEVELS[self.level], self.confirmed).holds(history))
+
+    def window(self) -> tuple[float, float]:
+        return LEVELS[self.level], math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +114,9 @@ class Above(Condition):
             if self.confirmed:
                 above &= history.before_detected & (history.before_measured > self.percent)
         return np.asarray(above)
+
+    def window(self) -> tuple[float, float]:
+        return self.percent, math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +181,20 @@ class Joined(Condition):
         return np.asarray(join.reduce([part.holds(history) for part in self.parts]))
 
     def earliest(self) -> float:
-        choose: Callable[..., float] = max if self.word == "and" else min
-        return choose(part.earliest() for part in self.parts)
+        if self.word == "or":
+            return min(part.earliest() for part in self.parts)
+        times = [part for part in self.parts if isinstance(part, Treated)]
+        spans = {drug: [one for one in times if one.drug == drug] for drug in self.drugs()}
+        both = [  # days on a drug and days off it cannot be the same days
+            max((one.days for one in span if one.on), default=0.0)
+            + max((one.days for one in span if not one.on), default=0.0)
+            for span in spans.values()
+        ]
+        return max(*(part.earliest() for part in self.parts), *both)
+
+    def window(self) -> tuple[float, float]:
+        lows, highs = zip(*(part.window() for part in self.parts), strict=True)
+        return (max(lows), min(highs)) if self.word == "and" else (min(lows), max(highs))
 
     def drugs(self) -> frozenset[str]:
         return frozenset().union(*(part.drugs() for part in self.parts))

@@ -2,7 +2,7 @@
 
 A clock sees what the clinic sees. Patients whose simulation failed are censored at their last visit; in "at visit"
 endpoints a patient without a sample near the visit counts as one in whom the event did not happen, or, where the study
-says "at visit, measured", not at all.
+says "at visit, measured", not at all; nor does a patient for whom the trial ends before the visit.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from offtarget.trials.result import Outcome
 from offtarget.trials.trial import START, Arm, Endpoint
 from offtarget.units import DAYS_PER_MONTH
 
-__all__ = ["Clock"]
+__all__ = ["LATE", "STALE", "Clock"]
 
 #: A sample this much older than the visit it should stand for no longer does, day: half of a three-monthly interval.
-_STALE = 1.5 * DAYS_PER_MONTH
+STALE = 1.5 * DAYS_PER_MONTH
+#: A sample this much later still stands for it, day.
+LATE = 1.0
 
 
 class Clock:
@@ -30,8 +32,9 @@ class Clock:
         seen: day of the last sample since the origin, shape (n,).
     """
 
-    def __init__(self, endpoint: Endpoint, arm: Arm, patients: int) -> None:
+    def __init__(self, endpoint: Endpoint, arm: Arm, patients: int, horizon: float) -> None:
         self.endpoint = endpoint
+        self.horizon = horizon
         self.arm = arm
         self.origin = np.full(patients, 0.0 if endpoint.origin == START else np.nan)
         self.event = np.full(patients, np.nan)
@@ -56,7 +59,7 @@ class Clock:
         if self.endpoint.at_visit:
             for column, month in enumerate(self.endpoint.report_at):
                 due = self.origin + month * DAYS_PER_MONTH
-                near = running & (np.abs(history.now - due) <= _STALE) & (history.now <= due + 1.0)
+                near = running & (history.now >= due - STALE) & (history.now <= due + LATE)
                 self._state[:, column] = np.where(near, holds, self._state[:, column])
                 self._measured[:, column] |= near
 
@@ -73,9 +76,12 @@ class Clock:
         return (Outcome(self.arm.name, self.endpoint.name, who, origin, time, happened, np.ones(who.shape)),)
 
     def _visit(self, patients: NDArray[np.uint64], counted: Mask, column: int) -> Outcome:
+        day = self.endpoint.report_at[column] * DAYS_PER_MONTH
+        with np.errstate(invalid="ignore"):
+            counted = counted & (self.origin + day <= self.horizon + LATE)  # the trial is over before
         if self.endpoint.measure == "at visit, measured":
             counted = counted & self._measured[:, column]
-        who, day = patients[counted], self.endpoint.report_at[column] * DAYS_PER_MONTH
+        who = patients[counted]
         state, origin = self._state[counted, column], self.origin[counted]
         return Outcome(
             self.arm.name, self.endpoint.name, who, origin, np.full(who.shape, day), state, np.ones(who.shape)

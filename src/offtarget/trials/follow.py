@@ -26,13 +26,9 @@ from offtarget.trials.history import History, Mask
 from offtarget.trials.result import Outcome
 from offtarget.trials.setup import MEASURED, Setup
 from offtarget.trials.treatment import Treatment
-from offtarget.trials.trial import Arm, Trial
-from offtarget.units import DAYS_PER_MONTH
+from offtarget.trials.trial import Arm
 
 __all__ = ["Followed", "follow"]
-
-
-_SLACK = 1.0  #: a visit on the very last day of a gap is in time, day
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,16 +86,6 @@ def follow(
     return ward.discharge(np.asarray(course.status))
 
 
-def _gap(trial: Trial, arm: Arm) -> float:
-    """The longest time between two samples that show a level in which it counts as held, days.
-
-    Half a year, or two of the study's intervals where those are longer, so that one visit may fail: a choice of ours,
-    in the spirit of protocols that want several samples in the years before a stop, not a published number.
-    """
-    plans = [trial.visits, *(rule.visits for rule in arm.rules if rule.visits is not None)]
-    return max(6 * DAYS_PER_MONTH, *(2 * plan.longest for plan in plans)) + _SLACK
-
-
 class _Ward:
     """The work arrays of one arm: who is due when, what is known, what is recorded."""
 
@@ -115,8 +101,8 @@ class _Ward:
         self.gone: list[Events] = []
         self.agenda = Agenda(trial, arm, n)
         self.treatment = Treatment(trial, arm, cohort, seed)
-        self.history = History(n, trial.drugs, trial.assay, gap=_gap(trial, arm))
-        self.clocks = [Clock(endpoint, arm, n) for endpoint in trial.endpoints]
+        self.history = History(n, trial.drugs, trial.assay)
+        self.clocks = [Clock(endpoint, arm, n, trial.horizon) for endpoint in trial.endpoints]
         self.fired = np.zeros((len(arm.rules), n), np.int64)
         self.column = kernel.outputs.index(MEASURED)
         self.values = np.full((n, days.size, len(kernel.outputs)), np.nan)
@@ -159,7 +145,7 @@ class _Ward:
     def _visit(self, rows: Mask, day: NDArray[np.float64], truth: NDArray[np.float64]) -> None:
         sample = self._measure(rows, day, truth)
         self.treatment.enter(self.history, rows, day)
-        self.history.record(rows, day, sample)
+        self.history.record(rows, day, sample, gap=self.agenda.longest_gap(day))
         for clock in self.clocks:
             clock.look(self.history, rows)
         self.agenda.turn(rows)
@@ -185,7 +171,7 @@ class _Ward:
             able = rows & (self.fired[number] < rule.times)
             for drug in rule.regimens:
                 able &= ~decided[drug]
-            firing = able & rule.condition.holds(self.history) & self.treatment.would_change(number)
+            firing = able & rule.condition.holds(self.history) & self.treatment.would_change(number, day)
             if not firing.any():
                 continue
             self.fired[number] += firing

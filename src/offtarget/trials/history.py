@@ -25,19 +25,18 @@ class History:
         positives: how many samples the present run of positive samples has.
         scored, before_scored: level -> whether the latest sample, and the one before it, was scored at that level.
         since: level -> day of the first sample of the present run at that level, NaN when there is none. A sample
-            above the level ends a run; one too small to be scored does not, but more than ``gap`` days without a
-            sample scored at the level do: the next such sample begins another.
-        gap: see ``since``, day.
+            above the level ends a run; one too small to be scored does not, but a gap between two samples scored at
+            the level that is longer than ``record`` is told does: the second begins another.
         ever: level -> whether the level was ever met.
         on_days: drug -> days on the drug so far.
         off_since: drug -> day the drug was last stopped, NaN while it is taken or before it was.
     """
 
-    def __init__(self, patients: int, drugs: tuple[str, ...], assay: Assay, *, gap: float) -> None:
+    def __init__(self, patients: int, drugs: tuple[str, ...], assay: Assay) -> None:
         def filled(value: float) -> NDArray[np.float64]:
             return np.full(patients, value)
 
-        self.assay, self.gap = assay, gap
+        self.assay = assay
         self.now = filled(0.0)
         self.fresh = np.zeros(patients, bool)
         self.measured, self.before_measured = filled(np.nan), filled(np.nan)
@@ -52,13 +51,14 @@ class History:
         self.on_days = {drug: filled(0.0) for drug in drugs}
         self.off_since = {drug: filled(np.nan) for drug in drugs}
 
-    def record(self, rows: Mask, day: NDArray[np.float64], sample: Sample) -> None:
+    def record(self, rows: Mask, day: Days, sample: Sample, *, gap: Days | float) -> None:
         """Enter a visit: for patients in ``rows``, the day and the sample (where one was taken).
 
         Args:
             rows: who has a visit, shape (n,).
             day: day of the visit, shape (n,).
             sample: shape (n,) throughout; rows outside ``rows`` are ignored.
+            gap: longest time between two samples that show a level in which it is held, days, shape (n,) or ().
         """
         self.now = np.where(rows, day, self.now)
         new = rows & sample.taken
@@ -77,7 +77,7 @@ class History:
             met = new & self.assay.meets(level, sample)
             broken = new & sample.detected & (sample.measured > threshold)
             with np.errstate(invalid="ignore"):
-                broken |= new & (day - self._last[level] > self.gap)
+                broken |= new & (day - self._last[level] > gap)
             run = np.where(broken, np.nan, self.since[level])
             self.since[level] = np.where(met & np.isnan(run), day, run)
             self._last[level] = np.where(met, day, self._last[level])

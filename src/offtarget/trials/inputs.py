@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from offtarget.arrays.cohort import Cohort
-from offtarget.catalog import is_path
 from offtarget.distributions import Distribution
-from offtarget.evidence import Quantity, digest
+from offtarget.evidence import Quantity
 from offtarget.models.model import Parameter
 from offtarget.pharmacology.drug import Drug, pharmacokinetic_troughs
 from offtarget.trials.extinction import EXTINCT
-from offtarget.trials.files import input_files
 from offtarget.trials.result import ExposureRow, ParameterRow
 from offtarget.trials.setup import Setup
 
-__all__ = ["exposure_rows", "input_digests", "parameter_rows", "troughs"]
+__all__ = ["exposure_rows", "parameter_rows", "troughs"]
 
 #: How the meaning of a parameter begins that is what it is by definition.
 _BY_DEFINITION = ("handle:", "switch:")
@@ -131,18 +128,3 @@ def exposure_rows(setup: Setup, cohort: Cohort, seed: int) -> tuple[ExposureRow,
                 )
             )
     return tuple(found)
-
-
-def input_digests(setup: Setup) -> dict[str, str]:
-    """What went in, by name: a digest of each file, so that a replay can say what changed."""
-    trial = setup.trial
-    named = [("models", trial.model), ("populations", trial.population)]
-    named += [("drugs", drug.id) for drug in setup.drugs]
-    named += [("targets", drug.targets.id) for drug in setup.drugs]
-    named += [("mechanisms", name) for name in trial.mechanisms or (one.id for one in setup.mechanisms)]
-    found = {}
-    for kind, name in named:
-        content = [path.read_bytes() for path in input_files(kind, name)]
-        shown = Path(name).name if is_path(kind, name) else name
-        found[f"{kind.removesuffix('s')} {shown}"] = digest(*content)[:16]
-    return {**found, "equations": setup.model.digest()[:16]}

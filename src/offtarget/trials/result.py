@@ -144,7 +144,8 @@ class TrialResult:
         exposures: rows that hold simulated troughs beside published ones.
         patients: how many were simulated in every arm; fewer than ``planned`` only if the user stopped it.
         final: for each arm, the outputs at every patient's last visit, shape (patients, outputs).
-        inputs: digest of each model, population, drug and mechanism file that went in.
+        inputs: digest of the study and of each model, population, drug, target and mechanism that went in.
+        files: the user's own files as they were read, by the place they get in the folder of the run.
         seconds: wall time by phase ("load", "compile", "simulate", "assess", ...).
     """
 
@@ -164,6 +165,7 @@ class TrialResult:
     exposures: tuple[ExposureRow, ...]
     versions: Mapping[str, str]
     inputs: Mapping[str, str]
+    files: Mapping[str, bytes]
     seconds: Mapping[str, float]
 
     @property

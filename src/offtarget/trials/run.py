@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from offtarget.errors import Cancelled, InputError, Interrupted, sentence
 from offtarget.evidence import stamp
 from offtarget.trials.analysis import compare, estimate
 from offtarget.trials.follow import Followed, follow
-from offtarget.trials.inputs import exposure_rows, input_digests, parameter_rows, troughs
+from offtarget.trials.inputs import exposure_rows, parameter_rows, troughs
 from offtarget.trials.panel import make_panel
 from offtarget.trials.result import Accounting, Outcome, TrialResult
 from offtarget.trials.setup import Setup, enrol, prepare
@@ -53,16 +54,19 @@ def run(
         patients: how many to enrol, the same ones in every arm.
         seed: any non-negative integer; the same seed gives the same result on any number of threads.
         threads: worker threads; None uses one for each processor.
-        progress: called after each group of patients.
+        progress: called once the study is understood, and after each group of patients.
 
     Raises:
         InputError: the study asks for something the model or the catalogue does not have.
         Cancelled: interrupted before any patient had finished.
     """
+    patients, seed = _whole("patients", patients), _whole("seed", seed)
     _check_counts(patients, seed, threads)
     watch = _Stopwatch()
     with watch("prepare"):
         setup = prepare(trial)
+    if progress is not None:
+        progress(0, patients * len(trial.arms))
     with watch("compile"):
         kernel = setup.build()
     with watch("simulate"):
@@ -77,6 +81,14 @@ def run(
             Interrupted,
         ):  # a second's work again, rather than lose the patients' minutes
             return _result(setup, kernel, chunks, patients, seed, watch)
+
+
+def _whole(name: str, value: int) -> int:
+    """A plain integer, from whatever counts as one: NumPy has its own."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise InputError(sentence(name, expected="a whole number", got=value)) from None
 
 
 def _check_counts(patients: int, seed: int, threads: int | None) -> None:
@@ -142,7 +154,7 @@ def _result(
         final=tuple(np.concatenate([part.final for part in parts]) for parts in followed),
         parameters=parameter_rows(setup), troughs=troughs(setup, everyone, seed),
         exposures=exposure_rows(setup, everyone, seed),
-        versions=stamp(), inputs=input_digests(setup), seconds=watch.seconds,
+        versions=stamp(), inputs=setup.inputs, files=setup.files, seconds=watch.seconds,
     )  # fmt: skip
 
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from offtarget.arrays.cohort import Cohort
+from offtarget.catalog import is_path
 from offtarget.engine.kernel import Kernel, build
+from offtarget.errors import InputError, nearest
+from offtarget.evidence import digest
 from offtarget.models.dimensions import raise_on_bad_dimensions
 from offtarget.models.model import Model
 from offtarget.models.sbml import load_model
 from offtarget.pharmacology.drug import Drug, load_drug
 from offtarget.pharmacology.mechanism import Mechanism, load_mechanism, mechanisms_for, treat
 from offtarget.population import Population, load_population
+from offtarget.trials.files import input_files, own_files, portable
+from offtarget.trials.toml import write_toml
 from offtarget.trials.trial import Trial
 
 __all__ = ["MEASURED", "Setup", "enrol", "prepare"]
@@ -22,7 +29,12 @@ MEASURED = "bcr_abl1"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Setup:
-    """Everything a trial needs, resolved from names: the treated model holds every drug of every arm."""
+    """Everything a trial needs, resolved from names: the treated model holds every drug of every arm.
+
+    Attributes:
+        inputs: digest of the study and of each model, population, drug, target and mechanism that went in.
+        files: the user's own files as they were read, by the place they get in the folder of the run.
+    """
 
     trial: Trial
     population: Population
@@ -30,6 +42,8 @@ class Setup:
     mechanisms: tuple[Mechanism, ...]
     untreated: Model
     model: Model
+    inputs: Mapping[str, str]
+    files: Mapping[str, bytes]
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -49,6 +63,7 @@ def prepare(trial: Trial) -> Setup:
     Raises:
         InputError: a name that is not in the catalogue, a file that is wrong, equations whose dimensions disagree.
     """
+    files = own_files(trial.record)  # before anything is read from them: what is kept is what ran
     untreated = load_model(trial.model)
     drugs = tuple(load_drug(name) for name in trial.drugs)
     if trial.mechanisms is None:
@@ -57,7 +72,34 @@ def prepare(trial: Trial) -> Setup:
         mechanisms = tuple(load_mechanism(name) for name in trial.mechanisms)
     model = treat(untreated, drugs, mechanisms, exposure=trial.exposure)
     raise_on_bad_dimensions(model)
-    return Setup(trial, load_population(trial.population), drugs, mechanisms, untreated, model)
+    population = load_population(trial.population)
+    _refuse_strange(population, model, drugs, where=Path(trial.population).name)
+    inputs = _digests(trial, drugs, mechanisms) | {"equations": model.digest()[:16]}
+    return Setup(trial, population, drugs, mechanisms, untreated, model, inputs, files)
+
+
+def _refuse_strange(population: Population, model: Model, drugs: tuple[Drug, ...], *, where: str) -> None:
+    """Refuse a population that samples a name the model does not have: the model's own value would stand instead."""
+    known = {one.id for one in model.parameters}
+    for one in population.variables:
+        if not one.covariate and one.name not in known:
+            said = nearest(one.name, known, kind="parameter")
+            raise InputError(f'{where}: parameters: the model {model.id} has no "{one.name}". {said}')
+
+
+def _digests(trial: Trial, drugs: tuple[Drug, ...], mechanisms: tuple[Mechanism, ...]) -> dict[str, str]:
+    """What went in, by name: digests of the study and of the files behind each name, for a replay to compare."""
+    named = [("models", trial.model), ("populations", trial.population)]
+    named += [
+        (kind, name) for drug in drugs for kind, name in (("drugs", drug.id), ("targets", drug.targets.id))
+    ]
+    named += [("mechanisms", name) for name in trial.mechanisms or (one.id for one in mechanisms)]
+    found = {"study": digest(write_toml(portable(trial.record)))[:16]}
+    for kind, name in named:
+        content = [path.read_bytes() for path in input_files(kind, name)]
+        shown = Path(name).name if is_path(kind, name) else name
+        found[f"{kind.removesuffix('s')} {shown}"] = digest(*content)[:16]
+    return found
 
 
 def enrol(setup: Setup, patients: int, seed: int, *, first: int = 0) -> Cohort:

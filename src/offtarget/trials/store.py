@@ -7,6 +7,8 @@ place and moved there, so a reader never meets half a file.
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from offtarget.errors import InputError, sentence, short, writing
+from offtarget.evidence import digest
 from offtarget.records import read_text, read_toml
 from offtarget.trials.files import anchored, portable
 from offtarget.trials.result import Outcome, Panel, TrialResult
@@ -22,11 +25,14 @@ from offtarget.trials.study import trial_from_record
 from offtarget.trials.toml import write_toml
 from offtarget.trials.trial import Trial
 
-__all__ = ["MANIFEST", "STUDY", "load_run", "manifest", "read_manifest", "ready_folder", "save"]
+__all__ = ["MANIFEST", "STUDY", "damaged", "load_run", "manifest", "read_manifest", "ready_folder", "save"]
 
-MANIFEST, STUDY = "manifest.json", "study.toml"
+MANIFEST, STUDY, PAGE = "manifest.json", "study.toml", "report.html"
+ENDPOINTS, PANEL = "endpoints.parquet", "panel.parquet"
+_TABLES = ("inputs", "versions", "files")
+_FILES = (MANIFEST, STUDY, PAGE, ENDPOINTS, PANEL)
 _FORMAT = 1
-#: What stands in the manifest until everything else is written: whose folder it is, and that it is not finished.
+#: What stands in the manifest of a new folder until everything else is written: whose it is, and that it broke off.
 _BEGUN: dict[str, Any] = {"format": _FORMAT, "trial": "", "complete": False}
 
 
@@ -45,6 +51,11 @@ def ready_folder(folder: Path) -> None:
             got = f"a folder with {short(sorted(strangers)[0])} in it"
             expected = "a new folder or an earlier run"
             raise InputError(sentence(str(folder), expected=expected, got=got, then=then))
+        for name, whole in (*((name, False) for name in _FILES), ("figures", True), ("inputs", True)):
+            if (folder / name).exists() and (folder / name).is_dir() != whole:
+                expected, got = ("a folder", "a file") if whole else ("a file", "a folder")
+                then = "Move it away, or choose another --out."
+                raise InputError(sentence(str(folder / name), expected=expected, got=got, then=then))
         probe = folder / ".writable"
         probe.write_bytes(b"")
         probe.unlink()
@@ -60,7 +71,7 @@ def _ours(folder: Path) -> bool:
 
 
 def save(result: TrialResult, folder: Path) -> Path:
-    """Write a run to its folder; the manifest last, so that a manifest with a digest stands for a whole run.
+    """Write a run to its folder, all of it or nothing: an earlier run there stays until this one is on disk.
 
     Args:
         result: the run.
@@ -72,23 +83,65 @@ def save(result: TrialResult, folder: Path) -> Path:
     Raises:
         InputError: the folder is not ours or cannot be written.
     """
-    ready_folder(folder)
     trial = result.trial
     assert isinstance(trial, Trial)
+    contents = {
+        STUDY: write_toml(portable(trial.record)).encode(), **result.files,
+        ENDPOINTS: _parquet(endpoint_table(result.outcomes, trial.id)), PANEL: _parquet(panel_table(result.panel)),
+    }  # fmt: skip
+    files = {name: digest(content)[:16] for name, content in contents.items()}
+    text = json.dumps(manifest(result) | {"files": files}, indent=1, ensure_ascii=False)
+    ready_folder(folder)
     with writing(folder):
-        study, files = portable(trial.record)
-        _write(folder / MANIFEST, json.dumps(_BEGUN).encode())
-        for stale in (folder / "report.html", *(folder / "figures").glob("*")):
-            stale.unlink(missing_ok=True)  # an earlier run's page must not stand beside this one's tables
-        _write(folder / STUDY, write_toml(study).encode())
-        for place, content in files.items():
-            (folder / place).parent.mkdir(parents=True, exist_ok=True)
-            _write(folder / place, content)
-        _table(folder / "endpoints.parquet", endpoint_table(result.outcomes, trial.id))
-        _table(folder / "panel.parquet", panel_table(result.panel))
-        text = json.dumps(manifest(result), indent=1, ensure_ascii=False)
-        _write(folder / MANIFEST, text.encode())
+        if not (folder / MANIFEST).exists():
+            (folder / MANIFEST).write_text(json.dumps(_BEGUN))
+        _put(folder, contents | {MANIFEST: text.encode()})
     return folder / MANIFEST
+
+
+def _put(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files beside their places, then move them there in order, and what is left of an earlier run away."""
+    parts = {folder / place: folder / f"{place}.part" for place in contents}
+    try:
+        for (place, part), content in zip(parts.items(), contents.values(), strict=True):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(content)
+        for stale in _left_over(folder, contents):
+            stale.unlink(missing_ok=True)
+        for place, part in parts.items():
+            part.replace(place)
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)
+
+
+def _left_over(folder: Path, contents: Mapping[str, bytes]) -> Iterator[Path]:
+    """An earlier run's page, figures (each in three forms) and inputs: they must not stand beside new tables."""
+    yield folder / PAGE
+    for svg in sorted((folder / "figures").glob("*.svg")):
+        forms = [svg.with_suffix(ending) for ending in (".svg", ".png", ".csv")]
+        yield from forms if all(form.is_file() for form in forms) else ()
+    for path in sorted((folder / "inputs").rglob("*")):
+        if path.is_file() and path.suffix != ".part" and path.relative_to(folder).as_posix() not in contents:
+            yield path
+
+
+def damaged(folder: Path, kept: Mapping[str, Any]) -> list[str]:
+    """Files of a run that are not as they were written: changed since, or gone.
+
+    Args:
+        folder: the run's folder.
+        kept: its manifest.
+    """
+    found = []
+    for name, known in kept["files"].items():
+        try:
+            content = (folder / name).read_bytes()
+        except OSError:
+            content = b""
+        if digest(content)[:16] != known:
+            found.append(name)
+    return found
 
 
 def manifest(result: TrialResult) -> dict[str, Any]:
@@ -131,7 +184,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         InputError: no manifest, or not one of ours.
     """
     path = folder / MANIFEST
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113 - see catalog.find
         then = "Give the folder of a run, such as runs/stim1."
         expected = f"a run's folder with {MANIFEST}"
         raise InputError(sentence(str(folder), expected=expected, got="none", then=then))
@@ -152,22 +205,17 @@ def _checked(data: Any, where: str) -> dict[str, Any]:
         raise InputError(sentence(where, expected="a manifest", got=data))
     if data.get("format") != _FORMAT:
         raise InputError(sentence(f"{where}: format", expected=str(_FORMAT), got=data.get("format")))
-    kinds = {
-        "trial": str,
-        "seed": int,
-        "patients": int,
-        "planned": int,
-        "digest": str,
-        "digest_outputs": str,
-        "inputs": dict,
-        "versions": dict,
-    }
+    texts, numbers, tables = ("trial", "digest", "digest_outputs"), ("seed", "patients", "planned"), _TABLES
+    kinds = {**dict.fromkeys(texts, str), **dict.fromkeys(numbers, int), **dict.fromkeys(tables, dict)}
     for key, kind in kinds.items():
         if type(data.get(key)) is not kind:  # a flag is an int to isinstance
             raise InputError(sentence(f"{where}: {key}", expected=f"a {kind.__name__}", got=data.get(key)))
-    for key in ("inputs", "versions"):
-        if not all(isinstance(one, str) for one in data[key].values()):
-            raise InputError(sentence(f"{where}: {key}", expected="a text for each name", got=data[key]))
+    said = [data[key] for key in texts] + [
+        word for key in tables for pair in data[key].items() for word in pair
+    ]
+    if not all(isinstance(word, str) and word.isprintable() for word in said):
+        then = "It was changed since it was written; run the trial again."
+        raise InputError(sentence(where, expected="texts that can be printed", got="others", then=then))
     if Path(data["trial"]).name != data["trial"]:
         raise InputError(sentence(f"{where}: trial", expected="a name", got=data["trial"]))
     return data
@@ -228,13 +276,7 @@ def _plain(noun: Any) -> dict[str, Any]:
     return plain
 
 
-def _write(path: Path, content: bytes) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    part.replace(path)
-
-
-def _table(path: Path, table: pa.Table) -> None:
-    part = path.with_name(path.name + ".part")
-    pq.write_table(table, part)
-    part.replace(path)
+def _parquet(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    return bytes(sink.getvalue())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from offtarget.catalog import find, ids
+from offtarget.catalog import find, ids, is_path
 from offtarget.errors import InputError, nearest, sentence
 from offtarget.evidence import Evidence, Grade, reference
 from offtarget.pharmacology.regimen import Regimen, parse_regimen
@@ -23,7 +24,7 @@ from offtarget.units import DAYS_PER_MONTH
 
 __all__ = ["is_catalogued", "load_trial", "trial_from_record"]
 
-_MOST_ARMS = 50
+_MOST_ARMS = _MOST_ENDPOINTS = 50
 _LONGEST = 100 * 365.25  # day
 
 
@@ -77,13 +78,11 @@ def _resolved(path: Path, below: tuple[Path, ...]) -> dict[str, Any]:
     if not table.has("based_on"):
         return record
     name = table.text("based_on")
+    beside = str(path.parent / name)  # the study's own neighbour before one of the folder the user is in
     try:
-        base = find("trials", name)
+        base = find("trials", beside if is_path("trials", name) and os.path.isfile(beside) else name)  # noqa: PTH113
     except InputError as problem:
-        beside = path.parent / name
-        if not beside.is_file():
-            raise InputError(f"{table.at('based_on')}: {problem}") from None
-        base = beside
+        raise InputError(f"{table.at('based_on')}: {problem}") from None
     own = {key: value for key, value in record.items() if key != "based_on"}
     return {**_resolved(base, (*below, here)), **own}
 
@@ -100,6 +99,9 @@ def _read(table: Table, id: str) -> Trial:
     for kind, name in (("models", model), ("populations", population)):
         _exists(kind, name, table.at(kind.removesuffix("s")))
     endpoints = tuple(_endpoint(one, horizon, arms) for one in table.tables("endpoint", least=1))
+    if len(endpoints) > _MOST_ENDPOINTS:
+        expected = f"at most {_MOST_ENDPOINTS} endpoints"
+        raise InputError(sentence(table.at("endpoint"), expected=expected, got=str(len(endpoints))))
     _no_repeats(table.at("endpoint"), [one.name for one in endpoints])
     mechanisms = table.texts("mechanisms") if table.has("mechanisms") else None
     for name in mechanisms or ():

@@ -82,12 +82,16 @@ class Treatment:
             history.dose(drug, rows, days, taking=course.taking(drug, day), ended=ended)
         self._seen = np.where(rows, day, self._seen)
 
-    def would_change(self, rule: int) -> Mask:
-        """Where firing a rule of the arm would give a patient something else than now, shape (n,)."""
+    def would_change(self, rule: int, day: Days) -> Mask:
+        """Where firing a rule of the arm would give a patient something else than now, shape (n,).
+
+        Beginning a regimen again is a change once its first phase is over.
+        """
         differs = np.zeros(self._cohort.size, bool)
         for drug, regimen in self._arm.rules[rule].regimens.items():
             course = self._courses[drug]
-            differs |= course.which != course.number(regimen)
+            first = np.inf if regimen is None else regimen.phases(drug)[0].until
+            differs |= (course.which != course.number(regimen)) | (day - course.start >= first)
         return differs
 
     def change(self, rule: int, rows: Mask, day: NDArray[np.float64]) -> None:

@@ -31,10 +31,11 @@ class Visits:
     phases: tuple[tuple[float, float], ...]
     text: str
 
-    @property
-    def longest(self) -> float:
-        """The longest interval between two visits, days."""
-        return max(interval for interval, _ in self.phases)
+    def interval(self, elapsed: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The interval that led to a visit so many days after the start, days, shape as ``elapsed``."""
+        ends = np.array([until for _, until in self.phases]) + _SAME
+        intervals = np.array([interval for interval, _ in self.phases])
+        return np.asarray(intervals[np.minimum(np.searchsorted(ends, elapsed), len(intervals) - 1)])
 
     def days(self, horizon: float) -> NDArray[np.float64]:
         """The days of all visits after day 0 and up to ``horizon``, ascending."""
