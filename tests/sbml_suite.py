@@ -132,17 +132,19 @@ def _expected(case: Path, settings: Settings) -> Floats:
     """The expected values, a column a variable."""
     with (_file(case, "results.csv") or case).open(encoding="utf-8") as table:
         head, *rows = [row for row in csv.reader(table) if row]
-    names = [name.strip() for name in head]
-    values = np.array([[float(cell) for cell in row] for row in rows])
+    names = [name.strip() for name in head[1:]]  # the first column is the time, whatever it is called
+    values = np.array([[float(cell) for cell in row[1:]] for row in rows])
     return values[:, [names.index(name) for name in settings.variables]]
 
 
 def _answers(model: Model, written: libsbml.Model, settings: Settings, *, twin: bool) -> Floats:
     """The simulated values of the case's variables, as amounts or concentrations as the case wants them."""
+    called = {"time": "time_"}  # what the reader makes of a quantity of that name
     places = {name: one.getCompartment() for name in settings.variables if (one := written.getSpecies(name))}
     wanted = dict.fromkeys((*settings.variables, *places.values()))
-    names = tuple(name for name in wanted if name in model.names())
-    found = _simulated(model, names, settings.times, twin=twin)
+    names = tuple(name for name in wanted if called.get(name, name) in model.names())
+    asked = tuple(called.get(name, name) for name in names)
+    found = _simulated(model, asked, settings.times, twin=twin)
     status = Status(int(found.status[0]))
     if status != Status.FINISHED:
         raise ArithmeticError(f"the simulation ended with {status.name}")

@@ -110,7 +110,6 @@ REFUSED = {
     "events": "E1: at (time > 1): a = 2;",
     "algebraic": "",
     "delay()": "b := delay(a, 1); a' = 1;",
-    "rateOf()": "b := rateOf(a); a' = 1;",
 }
 
 

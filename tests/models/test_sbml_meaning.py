@@ -85,7 +85,6 @@ def test_a_local_parameter_never_takes_a_name_that_is_there() -> None:
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ('<listOfParameters><parameter id="time" value="1" constant="true"/></listOfParameters>', '"time"'),
         (
             '<listOfParameters><parameter id="a" constant="false"/></listOfParameters><listOfRules>'
             '<assignmentRule variable="a">'
@@ -100,6 +99,20 @@ def test_what_has_no_clear_meaning_is_refused(body: str, said: str) -> None:
     with pytest.raises(InputError, match=said) as caught:
         read_model(LEVEL_3.format(body), where="m.xml")
     assert "\n" not in str(caught.value)
+
+
+def test_a_quantity_called_time_is_not_the_time() -> None:
+    csymbol = '<csymbol encoding="text" definitionURL="http://www.sbml.org/sbml/symbols/time"> t </csymbol>'
+    model = read_model(
+        LEVEL_3.format(
+            '<listOfParameters><parameter id="time" value="7" constant="true"/><parameter id="x" constant="false"/>'
+            '</listOfParameters><listOfRules><assignmentRule variable="x">'
+            + MATH.format(f"<apply><plus/><ci>time</ci>{csymbol}</apply>")
+            + "</assignmentRule></listOfRules>"
+        ),
+        where="m.xml",
+    )
+    np.testing.assert_allclose(_at(model, [0.0, 2.0], "x", "time_"), [[7.0, 7.0], [9.0, 7.0]])
 
 
 def test_a_reaction_of_a_species_nobody_defines_is_refused() -> None:

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import Any
 
 import libsbml
 
 from offtarget.errors import InputError, UnsupportedError, sentence
-from offtarget.models.expression import OPERATORS, Call, Expression, Number, Symbol, size, substitute, walk
+from offtarget.models.expression import (
+    OPERATORS,
+    Call,
+    Expression,
+    Number,
+    Symbol,
+    size,
+    substitute,
+    symbols,
+    walk,
+)
 
-__all__ = ["Functions", "from_ast", "parse_expression", "to_ast"]
+__all__ = ["Functions", "from_ast", "functions_of", "parse_expression", "rate_of", "to_ast"]
 
 #: User-defined functions: name -> (argument names, body).
 Functions = Mapping[str, tuple[tuple[str, ...], Expression]]
@@ -36,8 +47,6 @@ _CONSTANTS = {
     libsbml.AST_CONSTANT_E: 2.718281828459045, libsbml.AST_CONSTANT_PI: 3.141592653589793,
     libsbml.AST_CONSTANT_TRUE: 1.0, libsbml.AST_CONSTANT_FALSE: 0.0, libsbml.AST_NAME_AVOGADRO: 6.02214179e23,
 }  # fmt: skip
-#: What MathML has and this package does not, with the name used in refusals.
-_REFUSED = {libsbml.AST_FUNCTION_DELAY: "delay()", libsbml.AST_FUNCTION_RATE_OF: "rateOf()"}
 #: Reciprocal and logarithm forms that MathML knows and Expression writes out.
 _RECIPROCALS = {
     libsbml.AST_FUNCTION_SEC: "cos", libsbml.AST_FUNCTION_CSC: "sin", libsbml.AST_FUNCTION_COT: "tan",
@@ -48,25 +57,33 @@ _INVERSE_RECIPROCALS = {
     libsbml.AST_FUNCTION_ARCSECH: "acosh", libsbml.AST_FUNCTION_ARCCSCH: "asinh",
     libsbml.AST_FUNCTION_ARCCOTH: "atanh",
 }  # fmt: skip
+_NOTHING: Mapping[str, str] = {}
+_ARGUMENT = {"time": "time, an argument"}  # of a function, which is not the time
 _DEEPEST = 400
 _LONGEST = 100_000  # operators, names and numbers; what is longer was made to be
 
 
-def from_ast(node: Any, *, functions: Functions, where: str, depth: int = 0) -> Expression:
+def rate_of(name: str) -> str:
+    """The name under which a formula uses d/dt of this one; no name of a document can be the same."""
+    return f"rateOf({name})"
+
+
+def from_ast(
+    node: Any, *, functions: Functions, where: str, renamed: Mapping[str, str] = _NOTHING, depth: int = 0
+) -> Expression:
     """A libSBML formula tree as an Expression, with user-defined functions written out.
 
     Args:
-        node: a libSBML ASTNode, or None for missing math.
+        node: a libSBML ASTNode.
         functions: the model's function definitions.
         where: the place, for error sentences.
+        renamed: names of the document that mean something else here, and what they are called instead.
         depth: how deep this node lies.
 
     Raises:
         UnsupportedError: a function this package refuses, named.
-        InputError: missing math, or nested too deeply.
+        InputError: nested too deeply, or arguments that do not fit.
     """
-    if node is None:
-        raise UnsupportedError(f"{where}: the formula is empty, which this package refuses to guess at.")
     if depth > _DEEPEST:
         raise InputError(f"{where}: the formula is nested more than {_DEEPEST} deep. Split it into rules.")
     kind = node.getType()
@@ -77,11 +94,11 @@ def from_ast(node: Any, *, functions: Functions, where: str, depth: int = 0) -> 
     if kind == libsbml.AST_NAME_TIME:
         return Symbol("time")
     if kind == libsbml.AST_NAME:
-        return Symbol(node.getName())
-    if kind in _REFUSED:
-        raise UnsupportedError(f"{where}: {_REFUSED[kind]} is not supported. Nothing was simulated.")
+        return Symbol(renamed.get(node.getName(), node.getName()))
+    if kind == libsbml.AST_FUNCTION_DELAY:
+        raise UnsupportedError(f"{where}: delay() is not supported. Nothing was simulated.")
     inside = [
-        from_ast(node.getChild(i), functions=functions, where=where, depth=depth + 1)
+        from_ast(node.getChild(i), functions=functions, where=where, renamed=renamed, depth=depth + 1)
         for i in range(node.getNumChildren())
     ]
     return _call(node, kind, tuple(inside), functions, where)
@@ -92,10 +109,11 @@ def _call(
 ) -> Expression:
     if kind == libsbml.AST_FUNCTION:
         return _written_out(node.getName(), inside, functions, where)
-    if kind == libsbml.AST_FUNCTION_PIECEWISE:
-        complete = len(inside) % 2 == 1
-        if not complete:
-            raise UnsupportedError(f"{where}: a piecewise without an otherwise is not supported.")
+    if kind == libsbml.AST_FUNCTION_RATE_OF:
+        if len(inside) != 1 or not isinstance(inside[0], Symbol):
+            raise InputError(sentence(where, expected="rateOf() of one name", got=f"{len(inside)} arguments"))
+        return Symbol(rate_of(inside[0].name))
+    if kind == libsbml.AST_FUNCTION_PIECEWISE and inside:
         return inside[0] if len(inside) == 1 else Call("piecewise", inside)
     if kind == libsbml.AST_MINUS:
         return Call("neg", inside) if len(inside) == 1 else Call("-", inside)
@@ -151,9 +169,49 @@ def _written_out(name: str, inside: tuple[Expression, ...], functions: Functions
         raise InputError(
             sentence(where, expected=f"{len(arguments)} arguments of {name}", got=str(len(inside)))
         )
-    found = substitute(body, dict(zip(arguments, inside, strict=True)))
+    given = dict(zip(arguments, inside, strict=True))
+    for argument, value in zip(arguments, inside, strict=True):
+        if isinstance(value, Symbol):
+            given[rate_of(argument)] = Symbol(rate_of(value.name))
+        elif rate_of(argument) in symbols(body):
+            raise UnsupportedError(f"{where}: rateOf() of a formula, through {name}(), is not supported.")
+    found = substitute(body, given)
     if size(found) > _LONGEST:
         raise UnsupportedError(f"{where}: {name}() is too long when written out. Nothing was simulated.")
+    return found
+
+
+def functions_of(model: Any, where: str) -> Functions:
+    """A libSBML Model's function definitions, each after those it calls; one without a formula is none.
+
+    Raises:
+        InputError: functions that call each other in a circle.
+    """
+    bodies = {one.getId(): one for one in model.getListOfFunctionDefinitions() if one.getBody() is not None}
+    sorter = TopologicalSorter(
+        {id: sorted(_called(one.getBody()) & bodies.keys()) for id, one in bodies.items()}
+    )
+    found: dict[str, tuple[tuple[str, ...], Expression]] = {}
+    try:
+        for id in sorter.static_order():
+            one = bodies[id]
+            names = (one.getArgument(i).getName() for i in range(one.getNumArguments()))
+            body = from_ast(one.getBody(), functions=found, where=f"{where}: {id}", renamed=_ARGUMENT)
+            found[id] = (tuple(_ARGUMENT.get(name, name) for name in names), body)
+    except CycleError as problem:
+        circle = " -> ".join(problem.args[1])
+        raise InputError(f"{where}: functions call each other in a circle: {circle}.") from None
+    return found
+
+
+def _called(node: Any) -> set[str]:
+    """The functions a formula calls."""
+    found, waiting = set(), [node]
+    while waiting:
+        node = waiting.pop()
+        if node.getType() == libsbml.AST_FUNCTION:
+            found.add(node.getName())
+        waiting += [node.getChild(i) for i in range(node.getNumChildren())]
     return found
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 from xml.parsers import expat
 
 from offtarget.errors import InputError, UnsupportedError, sentence
 
-__all__ = ["mentioned", "refuse_hostile", "refuse_unsupported"]
+__all__ = ["mentioned", "references_of", "refuse_hostile", "refuse_unsupported"]
 
+#: Whether the engine has no events yet.
+EVENTS_REFUSED = True
 _LARGEST = 20_000_000
 _DEEPEST = 500
 _SBML = "http://www.sbml.org/sbml"
@@ -99,54 +100,35 @@ def refuse_unsupported(model: Any, where: str) -> None:
     Raises:
         UnsupportedError: the features, all of them.
     """
-    reactions, references = model.getListOfReactions(), _references(model)
-    named = {one.getId() for one in references if one.getId()}
     refused = {
-        "events": model.getNumEvents() > 0,
+        "events": EVENTS_REFUSED and model.getNumEvents() > 0,
         "constraints": model.getNumConstraints() > 0,
-        "algebraic rules": any(rule.isAlgebraic() for rule in model.getListOfRules()),
-        "fast reactions": any(one.isSetFast() and one.getFast() for one in reactions),
-        "conversion factors": model.isSetConversionFactor()
-        or any(species.isSetConversionFactor() for species in model.getListOfSpecies()),
-        "variable stoichiometry": any(_varies(model, one) for one in references),
-        "stoichiometry used in a formula": bool(named & mentioned(model)),
-        "compartments that change": any(
-            model.getRuleByVariable(one.getId()) is not None for one in model.getListOfCompartments()
-        ),
-        'a name "time", which a formula here cannot tell from time': "time" in _names(model),
+        "fast reactions": any(one.isSetFast() and one.getFast() for one in model.getListOfReactions()),
     }
     found = [name for name, present in refused.items() if present]
     if found:
         raise UnsupportedError(f"{where}: {' and '.join(found)}: not supported yet. Nothing was simulated.")
 
 
-def _names(model: Any) -> set[str]:
-    """Every name that a formula of the model may use for a number of its own."""
-    groups = [model.getListOfCompartments(), model.getListOfParameters(), model.getListOfSpecies(),
-              model.getListOfReactions()]  # fmt: skip
-    laws = [one.getKineticLaw() for one in model.getListOfReactions() if one.getKineticLaw() is not None]
-    groups += [group for law in laws for group in (law.getListOfLocalParameters(), law.getListOfParameters())]
-    functions = model.getListOfFunctionDefinitions()
-    arguments = {one.getArgument(i).getName() for one in functions for i in range(one.getNumArguments())}
-    return {one.getId() for group in groups for one in group} | arguments
-
-
-def _references(model: Any) -> list[Any]:
+def references_of(model: Any) -> list[Any]:
+    """Every reactant and product of a libSBML Model: what a reaction changes, and by how much."""
     lists = [(one.getListOfReactants(), one.getListOfProducts()) for one in model.getListOfReactions()]
     return [reference for pair in lists for side in pair for reference in side]
 
 
-def _varies(model: Any, reference: Any) -> bool:
-    id = reference.getId()
-    targeted = bool(id) and (model.getRule(id) is not None or model.getInitialAssignment(id) is not None)
-    return reference.isSetStoichiometryMath() or targeted or math.isnan(reference.getStoichiometry())
-
-
 def mentioned(model: Any) -> set[str]:
     """Every name in a formula of a libSBML Model, outside function definitions."""
-    laws = [one.getKineticLaw() for one in model.getListOfReactions() if one.getKineticLaw() is not None]
-    owners = [*model.getListOfRules(), *model.getListOfInitialAssignments(), *laws]
-    waiting = [one.getMath() for one in owners if one.getMath() is not None]
+    laws = [one.getKineticLaw() for one in model.getListOfReactions()]
+    varied = [one.getStoichiometryMath() for one in references_of(model)]
+    owners = [*model.getListOfRules(), *model.getListOfInitialAssignments(), *laws, *varied]
+    for event in model.getListOfEvents():
+        owners += [
+            event.getTrigger(),
+            event.getDelay(),
+            event.getPriority(),
+            *event.getListOfEventAssignments(),
+        ]
+    waiting = [one.getMath() for one in owners if one is not None and one.getMath() is not None]
     names: set[str] = set()
     while waiting:
         node = waiting.pop()
