@@ -202,7 +202,7 @@ def judged(paths: Sequence[Path], *, level: str, twin: bool, processes: int) -> 
     try:
         # a process that has compiled many kernels holds on to gigabytes of them
         with multiprocessing.get_context("spawn").Pool(processes, maxtasksperchild=50) as pool:
-            yield from (verdict for verdict in pool.imap(task, paths) if verdict is not None)
+            yield from (verdict for verdict in pool.imap_unordered(task, paths) if verdict is not None)
     finally:
         shutil.rmtree(kept, ignore_errors=True)
 

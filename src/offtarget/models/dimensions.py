@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from offtarget.errors import InputError
 from offtarget.models.expression import Call, Expression, Number, Symbol, infix
-from offtarget.models.model import Model
+from offtarget.models.model import Event, Model
 from offtarget.units import exponents
 
 __all__ = ["check_dimensions", "raise_on_bad_dimensions"]
@@ -70,6 +70,22 @@ def _complaints(model: Model, known: Mapping[str, Dimension]) -> Iterator[str]:
         for changed, _ in reaction.changes:
             wanted = _product(known[changed], a_time, -1.0)
             yield from _held(f"reaction {reaction.id}", reaction.rate, wanted, known, model)
+    for event in model.events:
+        yield from _of_event(event, known, model)
+
+
+def _of_event(event: Event, known: Mapping[str, Dimension], model: Model) -> Iterator[str]:
+    """A trigger compares like with like, a delay is a time, and an assigned value has its species' dimension."""
+    for name, value in event.assignments:
+        yield from _held(f"event {event.id}: {name}", value, known[name], known, model)
+    if event.delay is not None:
+        yield from _held(f"event {event.id}: delay", event.delay, exponents(model.time_unit), known, model)
+    for formula in (event.trigger, event.priority):
+        try:
+            if formula is not None:
+                _of(formula, known)
+        except _Disagree as problem:
+            yield f"{model.id}: event {event.id}: {problem}"
 
 
 def _held(

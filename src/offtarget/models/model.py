@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from offtarget.errors import InputError, nearest
 from offtarget.evidence import Evidence, digest
-from offtarget.models.expression import Call, Expression, Number, Symbol, infix, multiply, symbols
+from offtarget.models.expression import Call, Expression, Number, Symbol, infix, multiply, substitute, symbols
 
 __all__ = ["Event", "Model", "Parameter", "Reaction", "Rule", "Species"]
 
@@ -82,6 +82,21 @@ class Event:
     persistent: bool = True
     from_trigger_time: bool = True
     name: str = ""
+
+    def formulas(self) -> tuple[Expression, ...]:
+        """Everything the event computes."""
+        timing = tuple(one for one in (self.delay, self.priority) if one is not None)
+        return (self.trigger, *timing, *(value for _, value in self.assignments))
+
+    def written(self, names: Mapping[str, Expression]) -> Event:
+        """The event with names in its formulas replaced; what it assigns to stays."""
+        return replace(
+            self,
+            trigger=substitute(self.trigger, names),
+            assignments=tuple((id, substitute(value, names)) for id, value in self.assignments),
+            delay=None if self.delay is None else substitute(self.delay, names),
+            priority=None if self.priority is None else substitute(self.priority, names),
+        )
 
 
 @dataclass(frozen=True, slots=True)

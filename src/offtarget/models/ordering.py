@@ -48,6 +48,7 @@ def refuse_undefined(model: Model, *, where: str) -> None:
     formulas = [(species.id, species.initial) for species in model.species]
     formulas += [(rule.id, rule.expression) for rule in (*model.rules, *model.rates)]
     formulas += [(reaction.id, reaction.rate) for reaction in model.reactions]
+    formulas += [(event.id, formula) for event in model.events for formula in event.formulas()]
     for id, formula in formulas:
         for name in sorted(symbols(formula) - known):
             raise InputError(f'{where}: {id}: "{name}" is defined nowhere. {nearest(name, known)}')

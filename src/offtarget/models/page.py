@@ -29,6 +29,7 @@ def _lines(model: Model) -> Iterator[str]:
     yield from _section("States", ("Name", "Unit", "At the start", "Meaning"), _states(model))
     yield from _section("Rates of change", ("State", "d/dt"), _rates(model))
     yield from _section("Reactions", ("Name", "Rate", "Changes"), _reactions(model))
+    yield from _section("Events", ("Name", "When", "Then", "How"), _events(model))
     static = model.static()
     moving = [one for one in model.rules if one.id not in static]
     still = [one for one in model.rules if one.id in static]
@@ -74,6 +75,17 @@ def _rates(model: Model) -> Iterator[tuple[str, ...]]:
 def _reactions(model: Model) -> Iterator[tuple[str, ...]]:
     for one in model.reactions:
         yield one.id, _code(infix(one.rate)), ", ".join(f"{id} {amount:+g}" for id, amount in one.changes)
+
+
+def _events(model: Model) -> Iterator[tuple[str, ...]]:
+    for one in model.events:
+        then = "; ".join(_code(f"{id} = {infix(value)}") for id, value in one.assignments)
+        how = [f"after `{infix(one.delay)}`"] if one.delay is not None else []
+        how += [f"priority `{infix(one.priority)}`"] if one.priority is not None else []
+        how += [] if one.initially else ["may fire at time zero"]
+        how += [] if one.persistent else ["not if the trigger turns false first"]
+        how += [] if one.from_trigger_time else ["with the values at its execution"]
+        yield one.id, _code(infix(one.trigger)), then, ", ".join(how)
 
 
 def _parameter(one: Parameter) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Events of a document as events of a Model: every assignment goes to a state.
 
-A species written as a concentration is held as an amount, so that assigning to it assigns value times compartment, with
-the compartment as the event leaves it.
+A species written as a concentration is held as an amount, so that assigning to it assigns value times compartment. An
+event that sets the compartment too finds it as it was: every value is taken before any is written, and a change of size
+then keeps the amount. The SBML test suite reads it so.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from offtarget.errors import UnsupportedError
-from offtarget.models.expression import Expression, multiply, substitute, symbols
+from offtarget.models.expression import Expression, multiply, symbols
 from offtarget.models.model import Event, Rule
 from offtarget.models.sbml_source import Source
 from offtarget.models.sbml_species import Places
@@ -43,46 +44,37 @@ def _event(
     rules: tuple[Rule, ...],
     where: str,
 ) -> Event:
-    def written(formula: Expression | None) -> Expression | None:
-        return None if formula is None else substitute(formula, laws)
-
-    said = {name: substitute(value, laws) for name, value in one.assignments}
-    after = _after(said, rules)
+    one = one.written(laws)
     assignments = []
-    for name, value in said.items():
+    for name, value in one.assignments:
         if name not in places.amounts:
             assignments.append((name, value))
             continue
         place = source.species[name].place
-        if one.from_trigger_time and place not in after and _moves_meanwhile(one, place, source, rules):
-            raise UnsupportedError(
-                f"{where}: {one.id}: an event that sets a concentration to its value at the trigger, in a compartment "
-                "that changes meanwhile, is not supported."
-            )
-        size = after.get(place, places.sizes[place])
-        assignments.append((places.amounts[name], multiply(value, size)))
-    return replace(
-        one, trigger=substitute(one.trigger, laws), delay=written(one.delay), priority=written(one.priority),
-        assignments=tuple(assignments),
-    )  # fmt: skip
+        if place in _moving(one, source, rules):
+            one = _at_execution(one, source, rules, where)
+        assignments.append((places.amounts[name], multiply(value, places.sizes[place])))
+    return replace(one, assignments=tuple(assignments))
 
 
-def _after(said: Mapping[str, Expression], rules: tuple[Rule, ...]) -> dict[str, Expression]:
-    """What an event sets, and what rules make of that: name -> value just after it, of names just before it."""
-    after = dict(said)
-    for rule in rules:
-        if symbols(rule.expression) & after.keys() and rule.id not in after:
-            after[rule.id] = substitute(rule.expression, after)
-    return after
+def _at_execution(one: Event, source: Source, rules: tuple[Rule, ...], where: str) -> Event:
+    """The event with its values taken at the execution, as the size of a compartment has to be, if that is the same."""
+    moving = _moving(one, source, rules)
+    if one.from_trigger_time and any(symbols(value) & moving for _, value in one.assignments):
+        raise UnsupportedError(
+            f"{where}: {one.id}: an event that sets a concentration to its value at the trigger, in a compartment that "
+            "changes meanwhile, is not supported."
+        )
+    return replace(one, from_trigger_time=False)
 
 
-def _moves_meanwhile(one: Event, place: str, source: Source, rules: tuple[Rule, ...]) -> bool:
-    """Whether a compartment may change between the trigger of an event and its execution."""
-    moving = {id for other in source.events if other is not one for id, _ in other.assignments}
+def _moving(one: Event, source: Source, rules: tuple[Rule, ...]) -> set[str]:
+    """What may change between the trigger of an event and its execution."""
+    moving = {id for other in source.events if other.id != one.id for id, _ in other.assignments}
     if one.delay is not None:
         moving |= {"time", *(id for id, each in source.quantities().items() if each.moves)}
         moving |= {id for id, each in source.species.items() if each.reacts}
     for rule in rules:
         if symbols(rule.expression) & moving:
             moving.add(rule.id)
-    return place in moving and source.compartments[place].moves
+    return moving

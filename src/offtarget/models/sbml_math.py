@@ -19,7 +19,6 @@ from offtarget.models.expression import (
     Symbol,
     size,
     substitute,
-    symbols,
     walk,
 )
 
@@ -169,13 +168,7 @@ def _written_out(name: str, inside: tuple[Expression, ...], functions: Functions
         raise InputError(
             sentence(where, expected=f"{len(arguments)} arguments of {name}", got=str(len(inside)))
         )
-    given = dict(zip(arguments, inside, strict=True))
-    for argument, value in zip(arguments, inside, strict=True):
-        if isinstance(value, Symbol):
-            given[rate_of(argument)] = Symbol(rate_of(value.name))
-        elif rate_of(argument) in symbols(body):
-            raise UnsupportedError(f"{where}: rateOf() of a formula, through {name}(), is not supported.")
-    found = substitute(body, given)
+    found = substitute(body, dict(zip(arguments, inside, strict=True)))
     if size(found) > _LONGEST:
         raise UnsupportedError(f"{where}: {name}() is too long when written out. Nothing was simulated.")
     return found

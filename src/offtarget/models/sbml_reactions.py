@@ -103,7 +103,7 @@ def _used(source: Source, rates: Mapping[str, Expression]) -> set[str]:
     ]
     formulas += [one.rate for one in source.processes]
     for event in source.events:
-        formulas += [event.trigger, event.delay, event.priority, *(value for _, value in event.assignments)]
+        formulas += event.formulas()
     return {name for one in (*formulas, *rates.values()) if one is not None for name in symbols(one)}
 
 

@@ -67,7 +67,8 @@ def _refuse_errors(document: Any, where: str) -> None:
         problem = document.getError(number)
         if problem.getSeverity() >= libsbml.LIBSBML_SEV_ERROR:
             # libSBML cites the rule at length, then says on its last line what broke it
-            lines = [" ".join(line.split()) for line in problem.getMessage().splitlines() if line.strip()]
+            lines = [" ".join(line.split()) for line in problem.getMessage().splitlines()]
+            lines = [line for line in lines if line and not line.startswith("Reference:")]
             got = f"a mistake in line {problem.getLine()}"
             then = lines[-1][:_LONGEST_WORDS] if lines else "It cannot be parsed."
             raise InputError(sentence(where, expected="a valid SBML document", got=got, then=then))

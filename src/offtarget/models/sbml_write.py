@@ -7,7 +7,7 @@ from typing import Any
 import libsbml
 
 from offtarget.models.expression import Expression, Number, substitute, symbols
-from offtarget.models.model import Model, Parameter, Reaction, Rule, Species
+from offtarget.models.model import Event, Model, Parameter, Reaction, Rule, Species
 from offtarget.models.sbml_math import to_ast
 from offtarget.models.sbml_units import define_unit
 
@@ -18,8 +18,9 @@ def write_sbml(model: Model) -> str:
     """The model as an SBML document.
 
     Species that reactions change are SBML species of amounts in one compartment of size 1; states with rates of their
-    own are parameters with rate rules. SBML has one unit for the extent of every reaction, so where reactions change
-    species of several units, those in a unit other than the first get a rate rule, and say the same thing.
+    own are parameters with rate rules, and states that only events change are parameters that vary. SBML has one unit
+    for the extent of every reaction, so where reactions change species of several units, those in a unit other than the
+    first get a rate rule, and say the same thing.
 
     Args:
         model: the equations.
@@ -50,12 +51,20 @@ def write_sbml(model: Model) -> str:
             _state(written, species)
     for rule in model.rules:
         _rule(written, rule)
+    kept = [one for one in model.reactions if not one.changes or any(id in reacting for id, _ in one.changes)]
+    lost = {one.id: one.rate for one in model.reactions if one not in kept}
+    slopes = model.derivatives()
+    evented = {id for event in model.events for id, _ in event.assignments}
     for species in model.species:
-        if species.id not in reacting:
-            _rate(written, species.id, model)
-    for reaction in model.reactions:
-        if any(id in reacting for id, _ in reaction.changes) or not reaction.changes:
-            _reaction(written, reaction, reacting)
+        still = (
+            species.id in evented and slopes[species.id] == Number(0.0) and species.id not in _rated(model)
+        )
+        if species.id not in reacting and not still:
+            _rate(written, species.id, substitute(slopes[species.id], lost))
+    for reaction in kept:
+        _reaction(written, reaction, reacting)
+    for event in model.events:
+        _event(written, event)
     return str(libsbml.writeSBMLToString(document))
 
 
@@ -80,10 +89,9 @@ def _extent(model: Model) -> str | None:
 
 
 def _reacting(model: Model, extent: str | None) -> frozenset[str]:
-    own = {rule.id for rule in model.rates}
     changed = {id for reaction in model.reactions for id, _ in reaction.changes}
     same = {one.id for one in model.species if one.unit == extent}
-    return frozenset((changed & same) - own)
+    return frozenset((changed & same) - _rated(model))
 
 
 def _parameter(written: Any, one: Parameter) -> None:
@@ -139,12 +147,33 @@ def _rule(written: Any, one: Rule) -> None:
     found.setMath(to_ast(one.expression))
 
 
-def _rate(written: Any, id: str, model: Model) -> None:
-    """A rate rule: the state's own rate, or its reactions written out."""
-    rates = {reaction.id: reaction.rate for reaction in model.reactions}
+def _rate(written: Any, id: str, slope: Expression) -> None:
     found = written.createRateRule()
     found.setVariable(id)
-    found.setMath(to_ast(substitute(model.derivatives()[id], rates)))
+    found.setMath(to_ast(slope))
+
+
+def _rated(model: Model) -> frozenset[str]:
+    return frozenset(rule.id for rule in model.rates)
+
+
+def _event(written: Any, one: Event) -> None:
+    found = written.createEvent()
+    found.setId(one.id)
+    found.setName(one.name)
+    found.setUseValuesFromTriggerTime(one.from_trigger_time)
+    trigger = found.createTrigger()
+    trigger.setInitialValue(one.initially)
+    trigger.setPersistent(one.persistent)
+    trigger.setMath(to_ast(one.trigger))
+    if one.delay is not None:
+        found.createDelay().setMath(to_ast(one.delay))
+    if one.priority is not None:
+        found.createPriority().setMath(to_ast(one.priority))
+    for name, value in one.assignments:
+        assignment = found.createEventAssignment()
+        assignment.setVariable(name)
+        assignment.setMath(to_ast(value))
 
 
 def _reaction(written: Any, one: Reaction, reacting: frozenset[str]) -> None:

@@ -90,6 +90,7 @@ def treated(model: Model, drugs: Sequence[Drug], acts: Sequence[Act], *, exposur
             *(replace(one, rate=substitute(one.rate, new)) for one in model.reactions),
             *(reaction for one in exposures for reaction in one.reactions),
         ),
+        events=tuple(event.written(new) for event in model.events),
         outputs=(*model.outputs, *outputs),
     )
 
