@@ -23,11 +23,6 @@ LEVEL_3 = (
 MATH = '<math xmlns="http://www.w3.org/1998/Math/MathML">{}</math>'
 
 
-@pytest.fixture(autouse=True)
-def _events_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("offtarget.models.sbml_refuse.EVENTS_REFUSED", False)
-
-
 def _at(model: Model, times: list[float], *names: str) -> np.ndarray:
     found = simulate_reference(model, NOBODY, Schedule.empty(1), times=np.array(times), outputs=names)
     return np.asarray(found.values[0])

@@ -10,8 +10,6 @@ from offtarget.errors import InputError, UnsupportedError, sentence
 
 __all__ = ["mentioned", "references_of", "refuse_hostile", "refuse_unsupported"]
 
-#: Whether the engine has no events yet.
-EVENTS_REFUSED = True
 _LARGEST = 20_000_000
 _DEEPEST = 500
 _SBML = "http://www.sbml.org/sbml"
@@ -101,7 +99,6 @@ def refuse_unsupported(model: Any, where: str) -> None:
         UnsupportedError: the features, all of them.
     """
     refused = {
-        "events": EVENTS_REFUSED and model.getNumEvents() > 0,
         "constraints": model.getNumConstraints() > 0,
         "fast reactions": any(one.isSetFast() and one.getFast() for one in model.getListOfReactions()),
     }
