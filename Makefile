@@ -81,7 +81,7 @@ bench:
 
 KIND ?= semantic
 sbml: $(DEV)
-	$(PY) tests/sbml_suite.py $(SUITE) --kind $(KIND)
+	$(PY) tests/sbml_suite.py $(if $(SUITE),"$(SUITE)") --kind $(KIND)
 
 docs: $(RUN)
 	@test -f docs/build.py || { echo "docs: nothing to build yet: docs/build.py is not there."; exit 1; }

@@ -84,7 +84,7 @@ def _file(case: Path, name: str) -> Path | None:
     return next((one for one in (case / name, case / f"{case.name}-{name}") if one.is_file()), None)
 
 
-def _model_file(case: Path, level: str) -> Path | None:
+def model_file(case: Path, level: str) -> Path | None:
     """The case's model: of the wanted level, such as ``l2v4``, or of the highest there is."""
     if level:
         return _file(case, f"sbml-{level}.xml")
@@ -100,7 +100,7 @@ def judge(case: Path, *, level: str = "", twin: bool = False) -> Verdict | None:
         level: the level and version of SBML wanted, or the highest at hand.
         twin: whether the slow twin simulates instead of the engine.
     """
-    path = _model_file(case, level)
+    path = model_file(case, level)
     if path is None:
         return None
     text = path.read_text(encoding="utf-8")

@@ -82,8 +82,23 @@ def test_a_compartment_that_a_rule_sets_dilutes_too() -> None:
 
 def test_a_rate_of_a_concentration_holds_while_its_compartment_grows() -> None:
     text = "model *m()\n compartment V; V = 2; V' = 1; species $S in V; S = 3; S' = 0.5; end"
-    found = _at(read_model(text, where="m.ant"), [0.0, 4.0], "S", "S_amount")
-    np.testing.assert_allclose(found, [[3.0, 6.0], [5.0, 30.0]], rtol=1e-8)
+    found = _at(read_model(text, where="m.ant"), [0.0, 4.0], "S", "V")
+    np.testing.assert_allclose(found, [[3.0, 2.0], [5.0, 6.0]], rtol=1e-8)
+
+
+def test_a_rate_of_a_concentration_holds_in_a_compartment_that_an_event_changes() -> None:
+    text = """model *m()
+      compartment V; V = 2; V' = 1; species $S in V; S = 3; S' = 0.5; E1: at (time > 2): V = 1;
+    end"""
+    found = _at(read_model(text, where="m.ant"), [1.0, 3.0], "S", "S_amount", "V")
+    # at the event 4 in a volume of 4 become 16 in a volume of 1
+    np.testing.assert_allclose(found, [[3.5, 10.5, 3.0], [16.5, 33.0, 2.0]], rtol=1e-7)
+
+
+def test_a_rate_of_a_concentration_is_refused_where_its_compartment_jumps_through_a_rule() -> None:
+    text = "model *m()\n p = 1; compartment V; V := p; species $S in V; S = 3; S' = 0.5; E1: at (time > 2): p = 5; end"
+    with pytest.raises(UnsupportedError, match="through a rule"):
+        read_model(text, where="m.ant")
 
 
 def test_rate_of_a_concentration_counts_the_dilution() -> None:

@@ -65,8 +65,8 @@ def _power(base: Expression, exponent: Expression) -> Expression:
 def derivative(node: Expression, name: str) -> Expression:
     """The partial derivative of an expression by one name, other names held fixed.
 
-    Steps (``floor``, conditions) count as flat; at a corner of ``abs``, ``min`` or ``piecewise`` the side that the
-    value is taken from decides.
+    Steps (``floor``, conditions) count as flat, and so does ``factorial``, which is of whole numbers; at a corner of
+    ``abs``, ``min`` or ``piecewise`` the side that the value is taken from decides.
 
     Raises:
         UnsupportedError: a function whose derivative is not written here.
@@ -158,7 +158,23 @@ def _square(u: Expression) -> Expression:
 
 
 _FLAT = frozenset(
-    {"floor", "ceil", "quotient", "<", "<=", ">", ">=", "==", "!=", "and", "or", "xor", "not", "implies"}
+    {
+        "floor",
+        "ceil",
+        "factorial",
+        "quotient",
+        "<",
+        "<=",
+        ">",
+        ">=",
+        "==",
+        "!=",
+        "and",
+        "or",
+        "xor",
+        "not",
+        "implies",
+    }
 )
 _RULES: dict[str, Callable[[tuple[Expression, ...], str], Expression]] = {
     "+": _of_sum, "-": _of_difference, "*": _of_product, "/": _of_quotient, "^": _of_power, "neg": _of_neg,

@@ -49,7 +49,7 @@ def compiled_for(rhs: Any) -> Callable[[Callable[..., Any]], Any]:
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
-        function.__module__ = rhs.py_func.__module__
+        function.__module__ = getattr(rhs, "py_func", rhs).__module__
         return compiled(function)
 
     return decorate

@@ -23,6 +23,7 @@ from offtarget.models.sbml_reactions import changes_and_rates, laws_by_name
 from offtarget.models.sbml_refuse import refuse_hostile, refuse_unsupported
 from offtarget.models.sbml_source import Source, read_source
 from offtarget.models.sbml_species import Places, place_quantities
+from offtarget.models.sbml_tangle import refuse_tangled
 from offtarget.models.starting import at_start
 
 __all__ = ["read_sbml"]
@@ -51,6 +52,8 @@ def read_sbml(text: str, *, where: str) -> Model:
     document = libsbml.readSBMLFromString(text)
     _refuse_errors(document, where)
     document = _flattened(document, where)
+    if document.getModel() is not None:
+        refuse_tangled(document.getModel(), where)
     for category in _UNJUDGED:
         document.setConsistencyChecks(category, False)
     document.checkConsistency()
@@ -59,7 +62,10 @@ def read_sbml(text: str, *, where: str) -> Model:
     if model is None:
         raise InputError(sentence(where, expected="an SBML document with a model", got="none"))
     refuse_unsupported(model, where)
-    return _assembled(solved(read_source(model, where), where), where)
+    try:
+        return _assembled(solved(read_source(model, where), where), where)
+    except RecursionError:
+        raise UnsupportedError(f"{where}: formulas nested too deeply. Split them into rules.") from None
 
 
 def _refuse_errors(document: Any, where: str) -> None:
@@ -114,7 +120,8 @@ def _assembled(source: Source, where: str) -> Model:
     ordered = in_order(tuple(rules), where=where)
     species, settled = _started(places, rules, laws, where)
     # in a rate, a reaction keeps its name: the engine computes rates after reactions
-    derived = {name: law for name, law in laws.items() if name not in {one.id for one in reactions}}
+    called = {one.id for one in reactions}
+    derived = {name: law for name, law in laws.items() if name not in called}
     read = Model(
         id=source.id, title=source.title, time_unit=source.time_unit, parameters=tuple(places.parameters),
         species=species, rules=in_order((*settled, *rules), where=where),

@@ -1,7 +1,7 @@
 """Which names of an SBML model are states, which are rules and which stay put: the canonical form of quantities.
 
 A species written as a concentration becomes an amount that changes and a rule that divides it by its compartment. Only
-where a formula gives d/dt of a concentration itself, in a compartment that keeps its size, is that the state.
+where a formula gives d/dt of a concentration itself, in a compartment that no event changes, is that the state.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from offtarget.errors import UnsupportedError
-from offtarget.models.expression import Call, Expression, Number, Symbol, add, divide, multiply, walk
+from offtarget.models.expression import Call, Expression, Number, Symbol, add, divide, multiply, symbols, walk
 from offtarget.models.model import Parameter, Rule, Species
 from offtarget.models.sbml_source import Quantity, Source, Substance
 
@@ -118,13 +118,31 @@ class _Placer:
             self._quantity(one, self._start(one, self._folded(self._beginning(one, size, amount=one.amount))))
         elif one.rate is None:
             self._amount(one, size, counted, state=one.evented)
-        elif place.rule is not None:
+        elif not place.evented:
+            if self._jumps(place):
+                raise UnsupportedError(
+                    f"{self.where}: {one.id}: a rate of a concentration, in a compartment that events change through "
+                    "a rule, is not supported."
+                )
             self._quantity(one, self._start(one, self._beginning(one, size, amount=False)))
         else:
-            # d/dt of the concentration is given, but what a change of size keeps is the amount
+            # d/dt of the concentration is given, but what an event that changes the size keeps is the amount
             terms = [multiply(one.rate, size)]
             terms += [multiply(Symbol(one.id), place.rate)] if place.rate is not None else []
             self._amount(one, size, counted, state=True, rate=add(*terms))
+
+    def _jumps(self, place: Quantity) -> bool:
+        """Whether an event changes a compartment's size through a rule."""
+        quantities = self.source.quantities()
+        waiting, seen = [place.id], {place.id}
+        while waiting:
+            one = quantities.get(waiting.pop())
+            if one is not None and one.evented:
+                return True
+            used = symbols(one.rule) - seen if one is not None and one.rule is not None else frozenset()
+            seen |= used
+            waiting += used
+        return False
 
     def _amount(
         self, one: Substance, size: Expression, counted: bool, *, state: bool, rate: Expression | None = None
