@@ -59,9 +59,9 @@ def marcher(
     appointments: Any, n: int,
 ) -> Any:  # fmt: skip
     """The march of one model with events, from its compiled functions (see ``march.marcher``)."""
-    notice = noticer(rhs, triggers, effects)
-    settle = _settler(rhs, watched, notice, executor(rhs, effects, notice), searcher(rhs, watched))
-    step = _stepper(rhs, appointments, attempter(rhs, jacobian, n), searcher(rhs, watched))
+    notice, search = noticer(rhs, triggers, effects), searcher(rhs, watched)
+    settle = _settler(rhs, watched, notice, executor(rhs, effects, notice), search)
+    step = _stepper(rhs, appointments, attempter(rhs, jacobian, n), search)
     reach = _reacher(refresher(static, initial, rhs), settle, step)
 
     @inlined
