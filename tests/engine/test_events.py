@@ -415,3 +415,46 @@ def test_a_model_without_events_knows_nothing_of_them(laboratory: Model) -> None
 def test_patient_numbers_that_would_share_their_luck_are_refused(lab: Kernel) -> None:
     with pytest.raises(InputError, match="patient"):
         begin(lab, Cohort(np.array([2**32], np.uint64), {}, {}))
+
+
+@pytest.fixture(scope="session")
+def calendar(write: SimpleNamespace) -> Kernel:
+    """Nothing moves but clocks, so that only what is known beforehand stops a step from passing over events."""
+    give = {
+        "weekly": "rem(time, week) < 0.01",
+        "eve": "rem(time, week) > week - 0.001",
+        "crest": "sin(omega * time) > 0.999999",
+        "midnight": "rem(hours, 24) < 0.001",
+        "once": "abs(time - 500) < 1e-6",
+        "pulse": "piecewise(1, time < 100, 0, time < 100.0001, 1) < 0.5",
+        "later": "time > 300",
+        "either": "minute > 50 and minute < 50.01",
+    }
+    plain = write.model(
+        "calendar",
+        parameters={"week": 7.0, "omega": 2 * np.pi / 3},
+        species={"hours": ("0", "1"), **{name: ("0", "1") for name in give}},
+        rules={"minute": "rem(1440 * time, 60)"},
+        rates={"hours": "24", **dict.fromkeys(give, "0")},
+    )
+    own = (event(write, name, trigger, f"{name} = {name} + 1") for name, trigger in give.items())
+    return build(replace(plain, events=tuple(own)), outputs=tuple(give))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_waits_for_a_clock_is_never_stepped_over(
+    calendar: Kernel, write: SimpleNamespace, method: Method
+) -> None:
+    end = 999.6
+    result = simulate(calendar, write.cohort(2), Schedule.empty(2), times=[0.0, end], method=method)
+    expected = {"weekly": end // 7, "eve": (end + 0.001) // 7, "crest": (end - 0.75) // 3 + 1, "midnight": end // 1,
+                "once": 1, "pulse": 1, "later": 1, "either": end * 24 // 1 + 1 - (end * 24 % 1 < 5 / 6)}  # fmt: skip
+    for name, count in expected.items():
+        assert_array_equal(result.of(name)[:, -1], count, err_msg=name)
+
+
+def test_what_turns_true_just_after_an_instant_is_not_seen_at_it(
+    calendar: Kernel, write: SimpleNamespace
+) -> None:
+    result = simulate(calendar, write.cohort(1), Schedule.empty(1), times=[300.0, 300.0 * (1 + 1e-14)])
+    assert_array_equal(one(result, "later"), [0.0, 1.0])

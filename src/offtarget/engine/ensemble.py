@@ -214,6 +214,8 @@ def _events(kernel: Kernel, schedule: Schedule, n: int) -> Events:
     if schedule.offsets.shape != (n + 1,):
         got = f"{schedule.offsets.shape[0] - 1} patients"
         raise InputError(sentence("schedule", expected=f"events of {n} patients", got=got))
+    if np.isnan(schedule.time).any():
+        raise InputError(sentence("schedule", expected="a number as the time of each event", got="nan"))
     places = {name: j for j, name in enumerate((*kernel.parameters, *kernel.species))}
     for name in schedule.names:
         if name not in places:

@@ -1,25 +1,22 @@
 """What the compiled code has to evaluate for a model's events, as lists of expressions.
 
 Conditions are watched comparison by comparison: a window such as ``x > 1 and x < 1.1`` that opens and closes between
-two looks leaves both its comparisons changed. What a comparison of the clock with something steady waits for is known
-beforehand, and steps end there.
+two looks leaves both its comparisons changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from offtarget.engine.derivatives import derivative
-from offtarget.models.expression import Call, Expression, Number, size, substitute, symbols
+from offtarget.engine.appointments import Diary
+from offtarget.models.expression import Call, Expression, Number
 from offtarget.models.model import Model
 
 __all__ = ["EventCode", "event_code"]
 
 _COMPARE = {"<": 0, ">=": 0, ">": 1, "<=": 1, "==": 2, "!=": 2}
 _LOGIC = ("and", "or", "xor", "not", "implies")
-#: A rule that is longer than this once written out is not looked into for an appointment.
-_LONGEST = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +28,7 @@ class EventCode:
         watched: each comparison in them as a difference that changes sign with it.
         kinds: what counts as a change: 0 between negative and the rest, 1 between positive and the rest, 2 either.
         effects: each event's delay, each event's priority (not a number where it has none), all new values.
-        appointments: instants at which a comparison of the clock with something steady changes.
+        appointments: instants known beforehand at which one may change (see ``appointments``).
     """
 
     triggers: tuple[Expression, ...]
@@ -52,14 +49,14 @@ def event_code(model: Model) -> EventCode:
     effects = [event.delay or Number(0.0) for event in model.events]
     effects += [event.priority or Number(float("nan")) for event in model.events]
     effects += [value for event in model.events for _, value in event.assignments]
-    steady = _Steady(model)
-    found = (steady.appointment(difference) for difference in watched)
+    diary = Diary(model)
+    appointments = (one for difference in watched for one in diary.appointments(difference))
     return EventCode(
         tuple(event.trigger for event in model.events),
         tuple(watched),
         tuple(watched.values()),
         tuple(effects),
-        tuple(dict.fromkeys(one for one in found if one is not None)),
+        tuple(dict.fromkeys(appointments)),
     )
 
 
@@ -77,27 +74,3 @@ def _comparisons(node: Expression, condition: bool = True) -> Iterator[tuple[Exp
         for place, part in enumerate(node.arguments):
             chooses = node.operator == "piecewise" and place % 2 == 1
             yield from _comparisons(part, node.operator in _LOGIC or chooses)
-
-
-class _Steady:
-    """Which names stay put between events, and what the others stand for."""
-
-    def __init__(self, model: Model) -> None:
-        slopes = model.derivatives()
-        self.names = {name for name, slope in slopes.items() if slope == Number(0.0)}
-        self.names |= {one.id for one in model.parameters} | model.static() | {"time"}
-        meanings: dict[str, Expression] = {one.id: one.expression for one in model.rules}
-        meanings |= {one.id: one.rate for one in model.reactions}
-        self.meanings: Mapping[str, Expression] = {k: v for k, v in meanings.items() if k not in self.names}
-
-    def appointment(self, difference: Expression) -> Expression | None:
-        """When a difference that is a straight line in time, all else in it being steady, is zero."""
-        while symbols(difference) & self.meanings.keys() and size(difference) < _LONGEST:
-            difference = substitute(difference, self.meanings)
-        if "time" not in symbols(difference) or not symbols(difference) <= self.names:
-            return None
-        slope = derivative(difference, "time")
-        if "time" in symbols(slope) or slope == Number(0.0):
-            return None
-        start = substitute(difference, {"time": Number(0.0)})
-        return Call("neg", (Call("/", (start, slope)),))

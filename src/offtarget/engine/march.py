@@ -37,7 +37,7 @@ from offtarget.engine.layout import (
 )  # fmt: skip
 from offtarget.engine.steppers import compiled, inlined, interpolate
 
-__all__ = ["apply", "blank", "copy", "find", "marcher", "refresher"]
+__all__ = ["apply", "at_once", "blank", "copy", "find", "marcher", "refresher"]
 
 # Plain integers: what an enumeration's members become inside compiled code.
 ADD, MULTIPLY = int(Action.ADD), int(Action.MULTIPLY)
@@ -141,11 +141,22 @@ def _reacher(refresh: Any, attempt: Any) -> Any:
                 cursor = apply(one, events, settings.counts, cursor, end)
             elif one.clock[TIME] >= until:
                 break
+            elif at_once(one, due):
+                continue
             else:
                 attempt(one, settings, w, due, until)
         return cursor
 
     return reach
+
+
+@compiled
+def at_once(one: Patient, due: float) -> bool:
+    """Whether what is due is too close for a step; the clock then goes on to it alone."""
+    if not due - one.clock[TIME] <= max(1e-15 * abs(one.clock[TIME]), 1e-250):
+        return False
+    one.clock[BEFORE] = one.clock[TIME] = due
+    return True
 
 
 @compiled

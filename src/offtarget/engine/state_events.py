@@ -34,9 +34,11 @@ from offtarget.engine.layout import (
     BEFORE,
     CHANGED,
     FINISHED,
+    IMPLICIT,
     NOW,
     SLOPE_KNOWN,
     STATUS,
+    STEP,
     STEPS,
     TIME,
     TOO_MANY_STEPS,
@@ -48,7 +50,7 @@ from offtarget.engine.layout import (
     Scratch,
     Settings,
 )
-from offtarget.engine.march import apply, blank, copy, find, refresher
+from offtarget.engine.march import apply, at_once, blank, copy, find, refresher
 from offtarget.engine.steppers import compiled, compiled_for, inlined
 
 __all__ = ["marcher"]
@@ -193,16 +195,22 @@ def _stepper(rhs: Any, appointments: Any, attempt: Any, search: Any) -> Any:
         one: Patient, mine: Own, plan: Plan, settings: Settings, w: Scratch, desk: Desk, due: float
     ) -> None:
         """Try a step; search it when it was kept."""
-        time = one.clock[TIME]
-        appointments(0.0, one.state, one.parameters, one.static, desk.appointments)
+        time, planned, method = one.clock[TIME], one.clock[STEP], one.flags[IMPLICIT]
+        soon = 4e-15 * abs(time)
+        appointments(time, one.state, one.parameters, one.static, desk.appointments)
         for k in range(plan.appointments):
-            if desk.appointments[k] > time:
-                due = min(due, desk.appointments[k])
-        if due - time <= 1e-15 * abs(time):  # too close for a step: the clock goes on alone
-            one.clock[BEFORE] = one.clock[TIME] = due
-        else:
+            at = desk.appointments[k]
+            if (
+                at > time - 0.1 * soon
+            ):  # what turns true just after an instant does so after the least of steps
+                due = min(due, max(at, time + soon))
+        if not at_once(one, due):
             attempt(one, settings, w, due, -np.inf)
         if one.clock[TIME] > time and one.flags[STATUS] == FINISHED:
+            if due - time < planned and one.flags[IMPLICIT] == method:
+                one.clock[STEP] = max(
+                    one.clock[STEP], planned
+                )  # an appointment says nothing about the solution
             mine.seen[0] = time
             search(one, mine, plan, settings.counts, desk)
 
