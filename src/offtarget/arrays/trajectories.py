@@ -47,8 +47,9 @@ _SENTENCES = {
 class Trajectories:
     """Outputs of n patients at m times.
 
-    ``values`` of a patient who failed are NaN from the first time that was not reached. Use ``of`` with
-    ``finished`` so that a mean over patients says whom it leaves out.
+    ``values`` of a patient who failed are NaN from the first time that was not reached: a mean over all patients is NaN
+    there, so that forgetting them shows. Use ``of`` with ``finished`` so that a mean over patients says whom it leaves
+    out; what skips NaN would average other patients at each time.
 
     Attributes:
         patients: patient numbers, shape (n,).

@@ -103,7 +103,8 @@ def advance(
         tolerance: largest error of a step relative to each species' size (see ``Kernel.floor``).
         threads: worker threads; by default one for each processor. The result does not depend on it.
         method: ``auto`` chooses by stiffness; ``explicit`` and ``implicit`` insist.
-        budget: steps a patient may take from the start.
+        budget: steps a patient may take from the start, instants of the model's own events included. This is the time
+            limit: counted in work rather than in seconds, it stops the same patients at the same place on any machine.
 
     Raises:
         InputError: an event for a name the model does not have, a time that goes back, a tolerance that makes no sense.
