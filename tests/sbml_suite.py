@@ -6,6 +6,10 @@ A case is a folder with a model, its settings and the expected values, under the
 (``00001-sbml-l3v2.xml``, ``00001-settings.txt``, ``00001-results.csv``) or plain ones (``model.xml``, ``settings.txt``,
 ``results.csv``). It passes when |simulated - expected| <= absolute + relative * |expected| at every time and variable.
 The last line counts them; the exit code is 0 only if there were cases and none failed, 2 if there is no suite.
+
+A case runs once, so most of its time would go into compiling it. The engine's own code is therefore run as Python
+first, within a few thousand steps; what does not pass like that is compiled and judged again. ``--compiled`` compiles
+every case, which takes an hour or so.
 """
 
 from __future__ import annotations
@@ -39,6 +43,8 @@ from offtarget.models.sbml import read_model
 
 NOBODY = Cohort(np.array([0], np.uint64), {}, {})
 TOLERANCE = 1e-9
+#: Steps that a case may take before it is compiled, and after.
+FEW, MANY = 10_000, 10_000_000
 Floats = NDArray[np.float64]
 
 
@@ -92,13 +98,14 @@ def model_file(case: Path, level: str) -> Path | None:
     return levels[-1] if levels else _file(case, "model.xml")
 
 
-def judge(case: Path, *, level: str = "", twin: bool = False) -> Verdict | None:
+def judge(case: Path, *, level: str = "", twin: bool = False, budget: int = MANY) -> Verdict | None:
     """What becomes of one case; None where it has no model of this level.
 
     Args:
         case: its folder.
         level: the level and version of SBML wanted, or the highest at hand.
         twin: whether the slow twin simulates instead of the engine.
+        budget: steps the engine may take.
     """
     path = model_file(case, level)
     if path is None:
@@ -110,7 +117,7 @@ def judge(case: Path, *, level: str = "", twin: bool = False) -> Verdict | None:
         return Verdict(case.name, "refused", str(problem).removeprefix(f"{case.name}: "))
     settings = Settings.read(_file(case, "settings.txt") or case)
     try:
-        found = _answers(model, _written(text), settings, twin=twin)
+        found = _answers(model, _written(text), settings, twin=twin, budget=budget)
     except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError, InputError) as problem:
         return Verdict(case.name, "failed", f"{type(problem).__name__}: {problem}")
     return Verdict(case.name, *_compared(found, _expected(case, settings), settings))
@@ -137,14 +144,14 @@ def _expected(case: Path, settings: Settings) -> Floats:
     return values[:, [names.index(name) for name in settings.variables]]
 
 
-def _answers(model: Model, written: libsbml.Model, settings: Settings, *, twin: bool) -> Floats:
+def _answers(model: Model, written: libsbml.Model, settings: Settings, *, twin: bool, budget: int) -> Floats:
     """The simulated values of the case's variables, as amounts or concentrations as the case wants them."""
     called = {"time": "time_"}  # what the reader makes of a quantity of that name
     places = {name: one.getCompartment() for name in settings.variables if (one := written.getSpecies(name))}
     wanted = dict.fromkeys((*settings.variables, *places.values()))
     names = tuple(name for name in wanted if called.get(name, name) in model.names())
     asked = tuple(called.get(name, name) for name in names)
-    found = _simulated(model, asked, settings.times, twin=twin)
+    found = _simulated(model, asked, settings.times, twin=twin, budget=budget)
     status = Status(int(found.status[0]))
     if status != Status.FINISHED:
         raise ArithmeticError(f"the simulation ended with {status.name}")
@@ -169,7 +176,9 @@ def _constant(written: libsbml.Model, name: str, times: Floats) -> Floats:
     raise LookupError(f"the model has no {name}")
 
 
-def _simulated(model: Model, names: tuple[str, ...], times: Floats, *, twin: bool) -> Trajectories:
+def _simulated(
+    model: Model, names: tuple[str, ...], times: Floats, *, twin: bool, budget: int
+) -> Trajectories:
     if twin:
         from offtarget.engine.reference import simulate_reference
 
@@ -177,7 +186,9 @@ def _simulated(model: Model, names: tuple[str, ...], times: Floats, *, twin: boo
     from offtarget.engine.ensemble import build, simulate
 
     kernel = build(model, outputs=names)
-    return simulate(kernel, NOBODY, Schedule.empty(1), times=times, tolerance=TOLERANCE, threads=1)
+    return simulate(
+        kernel, NOBODY, Schedule.empty(1), times=times, tolerance=TOLERANCE, threads=1, budget=budget
+    )
 
 
 def _compared(found: Floats, expected: Floats, settings: Settings) -> tuple[str, str]:
@@ -194,15 +205,33 @@ def _compared(found: Floats, expected: Floats, settings: Settings) -> tuple[str,
     return "failed", f"{where}: {found[row, column]:.9g}, expected {expected[row, column]:.9g}"
 
 
-def judged(paths: Sequence[Path], *, level: str, twin: bool, processes: int) -> Iterator[Verdict]:
-    """The verdicts on these cases as they come, over several processes with compiled kernels of their own."""
-    kept = tempfile.mkdtemp(prefix="offtarget-suite-")  # hundreds of kernels: not among the user's own
-    os.environ["OFFTARGET_CACHE"] = kept
+def judged(
+    paths: Sequence[Path], *, level: str, twin: bool, processes: int, compiled: bool
+) -> Iterator[Verdict]:
+    """The verdicts on these cases as they come, over several processes."""
+    again = []
+    if not compiled:
+        task = partial(judge, level=level, twin=twin, budget=FEW)
+        for path, verdict in zip(paths, _spread(task, paths, processes, compiled=False), strict=True):
+            if verdict is not None and (twin or verdict.outcome != "failed"):
+                yield verdict
+            elif verdict is not None:
+                again.append(path)
     task = partial(judge, level=level, twin=twin)
+    left = paths if compiled else again
+    yield from (one for one in _spread(task, left, processes, compiled=True) if one is not None)
+
+
+def _spread(
+    task: partial[Verdict | None], paths: Sequence[Path], processes: int, *, compiled: bool
+) -> Iterator[Verdict | None]:
+    """What comes of each case, in order, from processes that compile or do not, with kernels of their own."""
+    kept = tempfile.mkdtemp(prefix="offtarget-suite-")  # hundreds of kernels: not among the user's own
+    os.environ |= {"OFFTARGET_CACHE": kept, "NUMBA_DISABLE_JIT": str(int(not compiled))}
     try:
         # a process that has compiled many kernels holds on to gigabytes of them
         with multiprocessing.get_context("spawn").Pool(processes, maxtasksperchild=50) as pool:
-            yield from (verdict for verdict in pool.imap_unordered(task, paths) if verdict is not None)
+            yield from pool.imap(task, paths)
     finally:
         shutil.rmtree(kept, ignore_errors=True)
 
@@ -221,6 +250,7 @@ def _words() -> argparse.Namespace:
     parser.add_argument("--only", nargs="*", default=["*"], help='cases to run, such as "0002*"')
     parser.add_argument("--level", default="", help="level and version, such as l2v4; by default the highest")
     parser.add_argument("--twin", action="store_true", help="let the slow twin simulate, not the engine")
+    parser.add_argument("--compiled", action="store_true", help="compile every case; slow")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--log", type=Path, help="file of verdicts: cases in it are not run again")
     return parser.parse_args()
@@ -256,7 +286,9 @@ def main() -> int:
     log = words.log.open("a", encoding="utf-8") if words.log else None
     verdicts = [done[path.name] for path in paths if path.name in done]
     left = [path for path in paths if path.name not in done]
-    for one in judged(left, level=words.level, twin=words.twin, processes=words.processes):
+    for one in judged(
+        left, level=words.level, twin=words.twin, processes=words.processes, compiled=words.compiled
+    ):
         verdicts.append(one)
         if one.outcome == "failed":
             print(f"{one.case} failed: {one.why}", flush=True)

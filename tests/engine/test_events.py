@@ -458,3 +458,28 @@ def test_what_turns_true_just_after_an_instant_is_not_seen_at_it(
 ) -> None:
     result = simulate(calendar, write.cohort(1), Schedule.empty(1), times=[300.0, 300.0 * (1 + 1e-14)])
     assert_array_equal(one(result, "later"), [0.0, 1.0])
+
+
+def test_a_state_that_crosses_its_line_is_passed_in_a_few_steps_whatever_it_is_rounded_to(
+    write: SimpleNamespace,
+) -> None:
+    plain = write.model(
+        "line", parameters={"slope": 1.0, "begin": 5.0, "line": 5.1},
+        species={"level": ("begin", "1"), "below": ("0", "1"), "above": ("0", "1")},
+        rates={"level": "slope", "below": "0", "above": "0"},
+    )  # fmt: skip
+    crossing = replace(plain, events=(
+        event(write, "leaves", "level > line", "above = above + 1"),
+        event(write, "ends", "not (level <= line)", "below = below + 1"),
+    ))  # fmt: skip
+    luck_of = np.random.Generator(np.random.Philox(11))
+    n = 300
+    slope = 10.0 ** luck_of.uniform(-6, 6, n)
+    start = 10.0 ** luck_of.uniform(-3, 6, n)
+    line = start + slope * luck_of.uniform(0.1, 9.0, n)  # crossed within the ten days that are simulated
+    cohort = Cohort(np.arange(n, dtype=np.uint64), {"slope": slope, "begin": start, "line": line}, {})
+    kernel = build(crossing, outputs=("above", "below"))
+    found = simulate(kernel, cohort, Schedule.empty(n), times=[0.0, 10.0])
+    assert_array_equal(found.status, Status.FINISHED)
+    assert found.steps.max() < 100
+    assert_array_equal(found.values[:, -1], 1.0)

@@ -8,7 +8,7 @@ zero; of a remainder or a wave the instants are given between which it is a stra
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from math import pi
+from math import inf, pi
 
 from offtarget.engine.derivatives import derivative, product, total
 from offtarget.errors import UnsupportedError
@@ -17,12 +17,14 @@ from offtarget.models.model import Model
 
 __all__ = ["Diary"]
 
-_ZERO, _ONE, _TIME = Number(0.0), Number(1.0), Symbol("time")
+_ZERO, _ONE, _TIME, _NEVER = Number(0.0), Number(1.0), Symbol("time"), Number(-inf)
 _COMPARE = ("<", "<=", ">", ">=", "==", "!=")
 _WAVES = ("sin", "cos", "tan")
 _BREAKS = (*_COMPARE, *_WAVES, "floor", "ceil", "rem", "quotient", "abs", "min", "max")
 #: An expression that is longer than this once its rules are written out is not looked into.
 _LONGEST = 2000
+#: A few rounding errors of a sum, as a share of its terms.
+_BEYOND = 2e-15
 
 
 class Diary:
@@ -92,7 +94,7 @@ class Diary:
         if straight and symbols(line) <= self.steady | {"time"}:
             yield Call("neg", (Call("/", (substitute(line, {"time": _ZERO}), slope)),))
         else:
-            yield Call("-", (_TIME, Call("/", (line, slope))))
+            yield self._after(Call("neg", (Call("/", (line, slope)),)), line, slope)
 
     def _whole(self, line: Expression) -> Iterator[Expression]:
         """Where a straight line is a whole number next."""
@@ -102,4 +104,23 @@ class Diary:
         above = Call("+", (Call("floor", (line,)), _ONE))
         below = Call("-", (Call("ceil", (line,)), _ONE))
         goal = Call("piecewise", (above, Call(">", (slope, _ZERO)), below))
-        yield Call("+", (_TIME, Call("/", (Call("-", (goal, line)), slope))))
+        yield self._after(Call("/", (Call("-", (goal, line)), slope)), line, slope)
+
+    def _after(self, wait: Expression, line: Expression, slope: Expression) -> Expression:
+        """The instant so long from now, or long past where there is nothing to wait for.
+
+        States are rounded: a step could end just before the zero, where the next appointment is the same one again, for
+        ever. So it ends a few roundings beyond; where the zero was is found by looking into the step, as all else is.
+        """
+        then = Call("+", (_TIME, wait))
+        if symbols(line) <= self.steady | {"time"}:
+            return then
+        beyond = Call("/", (product(Number(_BEYOND), _magnitude(line)), Call("abs", (slope,))))
+        return Call("piecewise", (Call("+", (then, beyond)), Call(">=", (wait, _ZERO)), _NEVER))
+
+
+def _magnitude(expression: Expression) -> Expression:
+    """The sum of the sizes of what is added up: what an expression's rounding error is a share of."""
+    if isinstance(expression, Call) and expression.operator in ("+", "-", "neg"):
+        return total(*(_magnitude(part) for part in expression.arguments))
+    return Call("abs", (expression,))
