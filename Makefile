@@ -14,7 +14,7 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes
 RUN := $(VENV)/.run-installed
 DEV := $(VENV)/.dev-installed
 LOCKS := requirements/run.txt requirements/build.txt
-SRC := src tests docs $(wildcard validation)
+SRC := src tests docs benchmarks $(wildcard validation)
 
 .PHONY: help setup trial test check format validate bench sbml docs requirements clean
 
@@ -24,7 +24,7 @@ help:
 	@echo "make check     ruff, mypy --strict, import contracts"
 	@echo "make format    let ruff put the code in order"
 	@echo "make validate  published results and theory against the simulator (slow)"
-	@echo "make bench     against other simulators"
+	@echo "make bench     against other simulators, in an environment of its own (QUICK=1: a few patients)"
 	@echo "make sbml      the SBML test suite: SUITE=its folder KIND=semantic"
 	@echo "make docs      the reference pages, from the catalogue"
 	@echo "make clean     remove .venv, caches and builds; runs/ stays"
@@ -76,8 +76,7 @@ validate: $(DEV)
 	echo "validate: $$ran scripts, all promises kept"
 
 bench:
-	@test -x benchmarks/run || { echo "bench: nothing to run yet: the benchmarks come with the engine's depth."; exit 1; }
-	benchmarks/run
+	@QUICK=$(QUICK) PYTHON="$(PYTHON)" benchmarks/run
 
 KIND ?= semantic
 sbml: $(DEV)
