@@ -156,6 +156,15 @@ def test_small_powers_are_products(write: SimpleNamespace) -> None:
     assert python(write.formula("x ** h"), str) == "x ** h"
 
 
+def test_the_root_of_a_negative_literal_is_not_a_number_and_never_complex() -> None:
+    third = Call("/", (Number(1.0), Number(3.0)))
+    for base in (Number(-27.0), Call("-", (Number(1.0), Number(28.0)))):
+        code = compile(python(Call("^", (base, third)), Namer()), "formula", "eval")
+        assert math.isnan(eval(code, NAMES))
+        assert not any(isinstance(one, complex) for one in code.co_consts)
+    assert value(Call("^", (Number(27.0), third))) == 3.0
+
+
 def test_a_function_nobody_wrote_is_refused_by_name() -> None:
     with pytest.raises(UnsupportedError, match="gamma"):
         python(Call("gamma", (Symbol("a"),)), str)

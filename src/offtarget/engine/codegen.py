@@ -29,7 +29,7 @@ from math import (
 
 from numba import njit
 
-from offtarget.engine.functions import ceil, clear, cube, factorial, floor, fourth, quotient, rem, square
+from offtarget.engine.functions import ceil, clear, cube, factorial, floor, fourth, power, quotient, rem, square
 from offtarget.engine.{layout} import SIGNATURE
 from offtarget.engine.{march} import marcher
 from offtarget.engine.steppers import compiled, inlined

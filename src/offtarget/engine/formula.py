@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from offtarget.errors import UnsupportedError
-from offtarget.models.expression import Call, Expression, Number, Symbol
+from offtarget.models.expression import Call, Expression, Number, Symbol, symbols
 
 __all__ = ["RESERVED", "Namer", "constant", "python"]
 
@@ -21,8 +21,8 @@ _POWERS = {2.0: "square", 3.0: "cube", 4.0: "fourth"}
 RESERVED = frozenset({
     "t", "y", "p", "s", "f", "out", "by_time", "njit", "compiled", "inlined", "march", "marcher", "clear", "static",
     "initial", "rhs", "jacobian", "outputs", "advance", "SIGNATURE", "STATICS", "inf", "nan", "log", "abs", "min",
-    "max", "rem", "quotient", "float", "triggers", "watched", "effects", "appointments", "COMPARISONS", "APPOINTMENTS",
-    *_UNARY, *_POWERS.values(),
+    "max", "rem", "quotient", "power", "float", "triggers", "watched", "effects", "appointments", "COMPARISONS",
+    "APPOINTMENTS", *_UNARY, *_POWERS.values(),
 })  # fmt: skip
 
 
@@ -124,6 +124,9 @@ def _power(base: Expression, exponent: Expression, name: Callable[[str], str], o
             return _wrap(f"1.0 / {text}" if size != 1.0 else f"1.0 / {_number(base, name, 3)}", 2, outer)
         if text:
             return text if size != 1.0 else _number(base, name, outer)
+    if not symbols(base) and not symbols(exponent):
+        # Python would compute a power of literals itself, and a negative one's root as a complex number
+        return f"power({_number(base, name, 0)}, {_number(exponent, name, 0)})"
     return _wrap(f"{_number(base, name, 5)} ** {_number(exponent, name, 4)}", 4, outer)
 
 

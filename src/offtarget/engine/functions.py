@@ -9,7 +9,7 @@ import numpy as np
 from offtarget.engine.layout import Floats
 from offtarget.engine.steppers import compiled
 
-__all__ = ["ceil", "clear", "cube", "factorial", "floor", "fourth", "quotient", "rem", "square"]
+__all__ = ["ceil", "clear", "cube", "factorial", "floor", "fourth", "power", "quotient", "rem", "square"]
 
 
 @compiled
@@ -55,6 +55,12 @@ def ceil(x: float) -> float:
 def factorial(x: float) -> float:
     """x! of a whole number."""
     return float(np.rint(math.gamma(x + 1.0))) if x < 22.0 else math.gamma(x + 1.0)
+
+
+@compiled
+def power(x: float, y: float) -> float:
+    """x^y; not a number where there is no real one."""
+    return x**y if x >= 0.0 or y == np.rint(y) else np.nan
 
 
 @compiled
