@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from offtarget.arrays.cohort import Cohort
 from offtarget.arrays.schedule import Action, Schedule
 from offtarget.arrays.trajectories import Status, Trajectories
-from offtarget.engine.ensemble import Kernel, Method, advance, begin, simulate
+from offtarget.engine.ensemble import Kernel, Method, advance, begin, build, simulate
+from offtarget.engine.kernel import _never_negative
 from offtarget.engine.layout import Clock
 from offtarget.engine.reference import simulate_reference
 from offtarget.errors import InputError
+from offtarget.models.expression import Call, Number, Symbol
+from offtarget.models.model import Model, Reaction, Rule, Species
 
 TIMES = np.linspace(0.0, 12.0, 49)
 METHODS: tuple[Method, ...] = ("auto", "explicit", "implicit")
@@ -235,6 +240,23 @@ def test_a_state_that_explodes_is_not_called_finished(window: Kernel, write: Sim
 def test_equations_that_take_a_count_below_zero_are_found_out(window: Kernel, write: SimpleNamespace) -> None:
     result = simulate(window, write.cohort(2, rz=[200.0, -200.0]), Schedule.empty(2), times=MONTHS)
     assert list(result.status) == [Status.FINISHED, Status.NEGATIVE]
+
+
+def test_only_what_reactions_cannot_take_below_zero_is_held_to_that() -> None:
+    species = tuple(Species(id, Number(1.0), "mole") for id in ("fed", "drained", "steered"))
+    model = Model(
+        id="m", title="", time_unit="h", parameters=(), species=species,
+        rules=(Rule("speed", Call("*", (Number(2.0), Symbol("fed"))), ""),),
+        reactions=(Reaction("by_itself", Symbol("speed"), (("fed", -1.0), ("drained", 1.0))),
+                   Reaction("for_ever", Number(3.0), (("drained", -1.0),))),
+        rates=(Rule("steered", Number(-1.0), "mole"),),
+    )  # fmt: skip
+    assert _never_negative(model) == {"fed"}
+    made = build(model, outputs=("fed", "drained", "steered"))
+    result = simulate(made, Cohort(np.array([0], np.uint64), {}, {}), Schedule.empty(1), times=[0.0, 2.0])
+    assert result.status[0] == Status.FINISHED
+    fed = math.exp(-4.0)
+    assert_allclose(result.values[0, 1], [fed, 2.0 - fed - 6.0, -1.0], rtol=1e-4)
 
 
 def test_an_extinct_population_does_not_hold_the_others_up(closed: Kernel, write: SimpleNamespace) -> None:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from offtarget.engine import cache
 from offtarget.engine.event_layout import Plan, plan
 from offtarget.engine.layout import Floats
-from offtarget.models.model import Model
+from offtarget.models.expression import symbols
+from offtarget.models.model import Model, Rule, Species
 
 __all__ = ["Kernel", "build"]
 
@@ -90,10 +91,9 @@ def build(model: Model, *, outputs: tuple[str, ...] = ()) -> Kernel:
     units = tuple(_unit(model, name) for name in names)
     name = cache.key(model.text(), names)
     module = cache.load(name, lambda: _generate(model, names))
-    cells = np.array(
-        [one.counted or one.unit.strip() in ("cell", "cells", "item") for one in model.species], bool
-    )
-    counts = [one.counted or one.unit.split("/")[0].strip() in _COUNTED_UNITS for one in model.species]
+    cells = np.array([_whole(one) for one in model.species], bool)
+    guarded = _never_negative(model)
+    counts = [one.id in guarded for one in model.species]
     defaults = np.array([one.value for one in model.parameters], np.float64)
     return Kernel(
         id=model.id, parameters=tuple(one.id for one in model.parameters), defaults=defaults,
@@ -101,6 +101,34 @@ def build(model: Model, *, outputs: tuple[str, ...] = ()) -> Kernel:
         digest=name, floor=np.where(cells, _CELL_FLOOR, 0.0), share=np.where(cells, 0.0, _SHARE_FLOOR),
         counts=np.array(counts, np.int64), statics=int(module.STATICS), source=str(module.__file__),
         entry=module.advance, plan=plan(model, module),
+    )  # fmt: skip
+
+
+def _whole(one: Species) -> bool:
+    return one.counted or one.unit.strip() in ("cell", "cells", "item")
+
+
+def _never_negative(model: Model) -> frozenset[str]:
+    """Species that are held to staying above zero: counts and amounts, unless their equations say otherwise.
+
+    A reaction that goes on taking when nothing is left means what it says, and so does a d/dt that its author wrote for
+    anything but cells.
+    """
+    reached: dict[str, frozenset[str]] = {}
+    for one in (*model.rules, *(Rule(each.id, each.rate, "") for each in model.reactions)):
+        used = symbols(one.expression)  # of rules, only of earlier ones
+        reached[one.id] = used.union(*(reached[name] for name in used & reached.keys()))
+    drained = {
+        id
+        for one in model.reactions
+        for id, amount in one.changes
+        if amount < 0 and id not in reached[one.id]
+    }
+    steered = {rule.id for rule in model.rates}
+    return frozenset(
+        one.id for one in model.species
+        if one.id not in drained
+        and (_whole(one) or (one.unit.split("/")[0].strip() in _COUNTED_UNITS and one.id not in steered))
     )  # fmt: skip
 
 
