@@ -277,3 +277,38 @@ def test_a_late_assignment_to_a_concentration_in_a_compartment_that_moves_is_ref
     end"""
     with pytest.raises(UnsupportedError, match="E1: an event that sets a concentration"):
         read_model(text, where="m.ant")
+
+
+@pytest.mark.parametrize(("size", "concentration"), [('size="4"', 0.5), ("", 2.0)])
+def test_a_compartment_without_dimensions_has_the_size_it_states_or_none(
+    size: str, concentration: float
+) -> None:
+    body = (
+        f'<listOfCompartments><compartment id="C" spatialDimensions="0" {size} constant="true"/></listOfCompartments>'
+        '<listOfSpecies><species id="S" compartment="C" initialAmount="2" hasOnlySubstanceUnits="false" '
+        'boundaryCondition="false" constant="false"/></listOfSpecies>'
+    )
+    assert _at(_read(body), [0.0], "S")[0, 0] == concentration
+
+
+def test_a_stoichiometry_without_a_value_is_refused_where_it_matters() -> None:
+    def body(boundary: str) -> str:
+        return (
+            '<listOfCompartments><compartment id="C" spatialDimensions="3" size="1" constant="true"/>'
+            '</listOfCompartments><listOfSpecies><species id="S" compartment="C" initialAmount="2" '
+            f'hasOnlySubstanceUnits="false" boundaryCondition="{boundary}" constant="false"/></listOfSpecies>'
+            '<listOfReactions><reaction id="J" reversible="false"><listOfProducts>'
+            '<speciesReference species="S" constant="true"/></listOfProducts>'
+            f"<kineticLaw>{MATH.format('<cn> 1 </cn>')}</kineticLaw></reaction></listOfReactions>"
+        )
+
+    with pytest.raises(UnsupportedError, match="the stoichiometry of S has no value"):
+        _read(body("false"))
+    assert _at(_read(body("true")), [1.0], "S")[0, 0] == 2.0
+
+
+def test_a_constraint_without_a_formula_says_nothing_and_one_with_a_formula_is_refused() -> None:
+    body = _parameters(p=1.0) + "<listOfConstraints>{}</listOfConstraints>"
+    assert _read(body.format("<constraint/>")).parameters[0].value == 1.0
+    with pytest.raises(UnsupportedError, match="constraints"):
+        _read(body.format(f"<constraint>{MATH.format('<true/>')}</constraint>"))

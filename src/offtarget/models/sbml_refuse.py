@@ -99,7 +99,7 @@ def refuse_unsupported(model: Any, where: str) -> None:
         UnsupportedError: the features, all of them.
     """
     refused = {
-        "constraints": model.getNumConstraints() > 0,
+        "constraints": any(one.isSetMath() for one in model.getListOfConstraints()),
         "fast reactions": any(one.isSetFast() and one.getFast() for one in model.getListOfReactions()),
     }
     found = [name for name, present in refused.items() if present]

@@ -200,10 +200,14 @@ class _Source:
         }  # fmt: skip
 
     def _size(self, one: Any) -> dict[str, Any]:
-        """A compartment without dimensions has no size: what is in it has an amount and that is all."""
+        """A compartment without dimensions needs no size: what is in it has an amount and that is all."""
         flat = one.isSetSpatialDimensions() and one.getSpatialDimensionsAsDouble() == 0
-        stated = flat or one.isSetSize()
-        return {"value": 1.0 if flat else one.getSize(), "stated": stated, "unit": self._unit(one)}
+        given = one.isSetSize()
+        return {
+            "value": one.getSize() if given or not flat else 1.0,
+            "stated": given or flat,
+            "unit": self._unit(one),
+        }
 
     def _substance(self, one: Any) -> Substance:
         substance = self.units.get(one.getSubstanceUnits() or self.model.getSubstanceUnits(), "")
@@ -247,7 +251,11 @@ class _Source:
             return formula or Number(1.0)
         if id and id in self.references:
             return Symbol(self.renamed.get(id, id))
-        return Number(reference.getStoichiometry())
+        value, species = reference.getStoichiometry(), self.model.getSpecies(reference.getSpecies())
+        if math.isnan(value) and not (species.getBoundaryCondition() or species.getConstant()):
+            said = f"the stoichiometry of {species.getId()} has no value. Give it one."
+            raise UnsupportedError(f"{self.where}: {said}")
+        return Number(value)
 
     def _event(self, one: Any) -> Event | None:
         """The event; None where it never fires or changes nothing."""
