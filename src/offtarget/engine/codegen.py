@@ -11,6 +11,7 @@ from itertools import chain
 
 from offtarget.engine.event_code import EventCode, event_code
 from offtarget.engine.formula import Namer, python
+from offtarget.engine.lane_code import lane_functions
 from offtarget.engine.tape import Tape
 from offtarget.errors import InputError, nearest
 from offtarget.models.expression import Expression, Number, Symbol, symbols
@@ -29,7 +30,12 @@ from math import (
 
 from numba import njit
 
-from offtarget.engine.functions import ceil, clear, cube, factorial, floor, fourth, power, quotient, rem, square
+from offtarget.engine import lane_math as lane
+from offtarget.engine.functions import (
+    ceil, clear, cube, factorial, floor, fourth, quotient, real_power, rem, square,
+)
+from offtarget.engine.lane_math import power
+from offtarget.engine.lanes import absolute, choose, higher, lower, put, root, take, wide
 from offtarget.engine.{layout} import SIGNATURE
 from offtarget.engine.{march} import marcher
 from offtarget.engine.steppers import compiled, inlined
@@ -157,7 +163,7 @@ class _Writer:
             statics=len(book.statics),
             species=len(book.derivatives),
             layout="event_layout" if code else "layout",
-            march="state_events" if code else "march",
+            march="state_events" if code else "abreast",
         )
         if code:
             head += _COUNTS.format(kinds=code.kinds, appointments=len(code.appointments))
@@ -168,11 +174,7 @@ class _Writer:
             self._rhs(),
             self._jacobian(),
             self._vector("outputs", "What is looked at.", [Symbol(name) for name in book.outputs]),
-            *(
-                self._entry_with_events(code)
-                if code
-                else [_ENTRY.format(functions=_FUNCTIONS, arguments="patients")]
-            ),
+            *(self._entry_with_events(code) if code else self._entry_abreast()),
         ]
         return "".join(parts)
 
@@ -263,6 +265,15 @@ class _Writer:
             self._vector("effects", "Delays, priorities (nan: none) and new values.", code.effects),
             self._vector("appointments", "Instants known beforehand.", code.appointments),
             _ENTRY.format(functions=functions, arguments="patients, pending, plan"),
+        ]
+
+    def _entry_abreast(self) -> list[str]:
+        """The way in for eight patients abreast, and before it what they share."""
+        book, needed = self.book, self.book.moving(self.book.derivatives.values())
+        functions = "initial, outputs, lane_static, lane_rhs, lane_jacobian, CONSTANTS, PARAMETERS, STATICS"
+        return [
+            lane_functions(self.model, book.definitions, book.statics, needed, self.namer),
+            _ENTRY.format(functions=functions, arguments="patients"),
         ]
 
     def _jacobian(self) -> str:
