@@ -45,7 +45,7 @@ def marcher(
     Functions are bound here rather than passed as arguments: numba does not cache code that holds a function as a
     value.
     """
-    renew, board = renewer(static), boarder(constants, parameters)
+    renew, board = renewer(static), boarder(constants)
     open_up, serve = opener(initial, renew), _server(outputs)
     start, seat = starter(rhs, n), _seater(board)
     explicit, implicit = (leaper(rhs, jacobian, n, implicit=implicit) for implicit in (False, True))
@@ -53,6 +53,7 @@ def marcher(
 
     @inlined
     def gang() -> Gang:
+        # Made here, so that the compiler knows that no two of them overlap: steps take half as long again without.
         return Gang(np.zeros((rows, WIDTH)), np.zeros(WIDTH, np.int64), np.zeros((n, WIDTH)), np.zeros((n, WIDTH)),
                     np.zeros((n, WIDTH)), np.zeros((n, WIDTH)), np.zeros((n, WIDTH)), np.zeros((n, WIDTH)),
                     np.zeros((n, WIDTH)), np.zeros((8 * n, WIDTH)), np.zeros((5 * n, WIDTH)),
@@ -72,17 +73,18 @@ def marcher(
         """Take patients ``first`` to ``last`` through ``times`` (one row for all, or one each), writing outputs."""
         if times.shape[1] == 0:
             return
-        one, two, look, count = gang(), gang(), np.zeros(n), last - first
-        seated, fresh = np.zeros(2, np.int64), np.zeros(2, np.int64)
-        table = Table(np.zeros((parameters, WIDTH)), np.zeros((statics, WIDTH)), np.zeros(WIDTH, np.int64))
+        one, two, count = gang(), gang(), last - first
+        table = Table(
+            np.zeros((parameters, WIDTH)), np.zeros((statics, WIDTH)), np.zeros(WIDTH, np.int64), np.zeros(n)
+        )
         queue = Queue(first, np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros((2, count), np.int64),
-                      np.zeros(2, np.int64))  # fmt: skip
-        for block in range(first, last, WIDTH):
-            open_up(patients, events, settings, times, block, min(block + WIDTH, last), queue, table)
+                      np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros(2, np.int64))  # fmt: skip
+        seated, fresh = queue.seated, queue.fresh
+        open_up(patients, events, settings, times, first, last, queue, table)
         while seated[0] + seated[1] + queue.length[0] + queue.length[1] > 0:
-            method = whose_turn(seated, queue)
+            method = whose_turn(queue)
             a = two if method else one
-            need = seat(patients, events, times, queue, a, method, seated, fresh)
+            need = seat(patients, events, times, queue, a, method)
             if need:
                 pass  # who has just sat down is seen to before the gang steps
             elif fresh[method]:
@@ -91,50 +93,50 @@ def marcher(
                 start(need, a, settings)
             elif method:
                 while need == 0:
-                    need = implicit(a, settings) & seated[method]
+                    need = implicit(two, settings) & seated[method]
             else:
                 while need == 0:
-                    need = explicit(a, settings) & seated[method]
+                    need = explicit(one, settings) & seated[method]
             for l in range(WIDTH):
-                if need >> l & 1:
-                    what = serve(patients, events, settings, times, out, queue, a, l, look)
-                    if what == _GONE:
+                what = (
+                    serve(patients, events, settings, times, out, queue, table, a, l)
+                    if need >> l & 1
+                    else _READY
+                )
+                if what == _GONE:
+                    seated[method] &= ~(1 << l)
+                elif what == _JUMPED:
+                    i = a.who[l]
+                    renew(patients, i, i + 1, table)
+                    if patients.flags[i, IMPLICIT] == method:
+                        board(pick(patients, i), a, l)
+                        expect(events, times, queue, a, l)
+                        fresh[method] |= 1 << l
+                    else:
+                        join(queue, i, 1 - method)
                         seated[method] &= ~(1 << l)
-                    elif what == _JUMPED:
-                        i = a.who[l]
-                        renew(patients, i, i + 1, table)
-                        if patients.flags[i, IMPLICIT] == method:
-                            board(pick(patients, i), a, l)
-                            expect(events, times, queue, a, l)
-                            fresh[method] |= 1 << l
-                        else:
-                            join(queue, i, 1 - method)
-                            seated[method] &= ~(1 << l)
 
     return march
 
 
 @compiled
-def whose_turn(seated: Ints, queue: Queue) -> int:
+def whose_turn(queue: Queue) -> int:
     """The implicit gang steps when all its seats are taken, or when there is nobody else."""
     stiff = queue.length[1]
     for l in range(WIDTH):
-        stiff += seated[1] >> l & 1
-    return 1 if stiff >= WIDTH or seated[0] + queue.length[0] == 0 else 0
+        stiff += queue.seated[1] >> l & 1
+    return 1 if stiff >= WIDTH or queue.seated[0] + queue.length[0] == 0 else 0
 
 
 def _seater(board: Any) -> Any:
     """Filling empty lanes, for one model."""
 
     @compiled_for(board, merged)
-    def seat(
-        patients: Patients, events: Events, times: Floats, queue: Queue, a: Gang, method: int, seated: Ints,
-        fresh: Ints,
-    ) -> int:  # fmt: skip
+    def seat(patients: Patients, events: Events, times: Floats, queue: Queue, a: Gang, method: int) -> int:
         """Seat who waits for this method; lanes with somebody new come back, as bits."""
         new = 0
         for l in range(WIDTH):
-            if queue.length[method] > 0 and not seated[method] >> l & 1:
+            if queue.length[method] > 0 and not queue.seated[method] >> l & 1:
                 queue.length[method] -= 1
                 i = queue.waiting[method, queue.length[method]]
                 a.who[l] = i
@@ -142,10 +144,10 @@ def _seater(board: Any) -> Any:
                 board(one, a, l)
                 expect(events, times, queue, a, l)
                 if one.flags[CHANGED]:
-                    fresh[method] |= 1 << l
+                    queue.fresh[method] |= 1 << l
                 else:
                     new |= 1 << l
-                seated[method] |= 1 << l
+                queue.seated[method] |= 1 << l
         return new
 
     return seat
@@ -165,8 +167,8 @@ def _server(outputs: Any) -> Any:
 
     @compiled_for(outputs, merged)
     def serve(
-        patients: Patients, events: Events, settings: Settings, times: Floats, out: Floats, queue: Queue, a: Gang,
-        l: int, look: Floats,
+        patients: Patients, events: Events, settings: Settings, times: Floats, out: Floats, queue: Queue, table: Table,
+        a: Gang, l: int,
     ) -> int:  # fmt: skip
         """Whatever the patient in a lane needs before another step: outputs, events, the other method, an end."""
         clock, i = a.clock, a.who[l]
@@ -183,8 +185,8 @@ def _server(outputs: Any) -> Any:
                 leave(one, a, l)
                 join(queue, i, one.flags[IMPLICIT])
                 return _GONE
-            glance(a, l, settings.counts, until, look)
-            outputs(until, look, one.parameters, one.static, out[i, queue.column[k]])
+            glance(a, l, settings.counts, until, table.look)
+            outputs(until, table.look, one.parameters, one.static, out[i, queue.column[k]])
             one.clock[NOW] = max(until, one.clock[NOW])
             queue.column[k] += 1
             if queue.column[k] == times.shape[1]:

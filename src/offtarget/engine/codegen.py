@@ -269,11 +269,16 @@ class _Writer:
 
     def _entry_abreast(self) -> list[str]:
         """The way in for eight patients abreast, and before it what they share."""
-        book, needed = self.book, self.book.moving(self.book.derivatives.values())
-        functions = "initial, outputs, lane_static, lane_rhs, lane_jacobian, CONSTANTS, PARAMETERS, STATICS"
+        book, functions = self.book, "initial, outputs, lane_static, lane_rhs, lane_jacobian, CONSTANTS"
+        needed = book.moving(book.derivatives.values())
+        shown = [*book.initials.values(), *map(Symbol, book.outputs)]
+        moving = {k: v for k, v in book.definitions.items() if k not in book.static}
+        shown += [moving[name] for name in book.order(shown, moving)]
         return [
-            lane_functions(self.model, book.definitions, book.statics, needed, self.namer),
-            _ENTRY.format(functions=functions, arguments="patients"),
+            lane_functions(
+                self.model, book.definitions, book.statics, needed, self._reads(shown), self.namer
+            ),
+            _ENTRY.format(functions=f"{functions}, PARAMETERS, STATICS", arguments="patients"),
         ]
 
     def _jacobian(self) -> str:

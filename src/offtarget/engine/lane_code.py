@@ -26,7 +26,7 @@ PARAMETERS = {parameters}
 
 def lane_functions(
     model: Model, definitions: Mapping[str, Expression], statics: Sequence[str], moving: Sequence[str],
-    name: Namer,
+    shown: Iterable[str], name: Namer,
 ) -> str:  # fmt: skip
     """Text of ``lane_static``, ``lane_rhs``, ``lane_jacobian``, and ``CONSTANTS``, which says what their ``c`` holds.
 
@@ -35,6 +35,7 @@ def lane_functions(
         definitions: rules and rates of reactions by name.
         statics: the static rules, in order.
         moving: the other definitions that the right-hand side needs, in order.
+        shown: what outputs and initial state use.
         name: the identifier of each model name.
     """
     parameters = {one.id: i for i, one in enumerate(model.parameters)}
@@ -49,7 +50,7 @@ def lane_functions(
     lines += [
         f"put(f, {i}, {lane_text(slope, name)})  # {one}" for i, (one, slope) in enumerate(slopes.items())
     ]
-    parts = _static(definitions, statics, parameters, name)
+    parts = _static(definitions, statics, {*constants, *shown}, parameters, name)
     says = "d/dt of every species, for eight patients."
     parts.append(_function("lane_rhs", "t, y, c, f", says, lines))
     parts.append(_jacobian(model, definitions, constants, moving, name))
@@ -100,23 +101,28 @@ def _closure(roots: Iterable[Expression], definitions: Mapping[str, Expression])
 
 
 def _static(
-    definitions: Mapping[str, Expression], statics: Sequence[str], parameters: Mapping[str, int],
+    definitions: Mapping[str, Expression], statics: Sequence[str], kept: set[str], parameters: Mapping[str, int],
     name: Callable[[str], str],
 ) -> list[str]:  # fmt: skip
-    parts, calls = [], []
-    for number, start in enumerate(range(0, len(statics), _CHUNK)):
-        chunk = statics[start : start + _CHUNK]
-        read = set(chain.from_iterable(symbols(definitions[one]) for one in chunk)) - set(chunk)
-        lines = [f"{name(one)} = take(p, {place})" for one, place in parameters.items() if one in read]
-        lines += [f"{name(one)} = take(s, {i})" for i, one in enumerate(statics) if one in read]
-        for i, one in enumerate(chunk, start):
-            lines += [f"{name(one)} = wide({lane_text(definitions[one], name)})", f"put(s, {i}, {name(one)})"]
+    """What is neither kept nor used in a later function is not written down."""
+    chunks = [statics[start : start + _CHUNK] for start in range(0, len(statics), _CHUNK)]
+    reads = [
+        set(chain.from_iterable(symbols(definitions[one]) for one in chunk)) - set(chunk) for chunk in chunks
+    ]
+    place, parts = {one: i for i, one in enumerate(statics)}, []
+    for number, chunk in enumerate(chunks):
+        later = kept.union(*reads[number + 1 :])
+        lines = [f"{name(one)} = take(p, {i})" for one, i in parameters.items() if one in reads[number]]
+        lines += [f"{name(one)} = take(s, {place[one]})" for one in statics if one in reads[number]]
+        for one in chunk:
+            lines.append(f"{name(one)} = {lane_text(definitions[one], name)}")
+            lines += [f"put(s, {place[one]}, {name(one)})"] if one in later else []
         parts.append(_function(f"lane_static_{number}", "p, s", "Expressions of parameters only.", lines))
-        calls.append(f"lane_static_{number}(p, s)")
-    parts.append(_function("lane_static", "p, s", "All expressions of parameters only, in order.", calls))
-    return parts
+    calls = [f"lane_static_{number}(p, s)" for number in range(len(chunks))]
+    says = "All expressions of parameters only, in order; those that are used."
+    return [*parts, _function("lane_static", "p, s", says, calls, "inlined")]
 
 
-def _function(name: str, arguments: str, says: str, lines: Sequence[str]) -> str:
+def _function(name: str, arguments: str, says: str, lines: Sequence[str], how: str = "compiled") -> str:
     body = "".join(f"    {line}\n" for line in lines or ["pass"])
-    return f'\n\n@compiled\ndef {name}({arguments}):\n    """{says}"""\n{body}'
+    return f'\n\n@{how}\ndef {name}({arguments}):\n    """{says}"""\n{body}'

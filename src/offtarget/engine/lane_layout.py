@@ -53,11 +53,12 @@ class Gang(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Work space for the static expressions of eight patients."""
+    """Work space for one patient's state and for the static expressions of eight."""
 
     parameters: Floats  #: (parameters, 8)
     static: Floats  #: (statics, 8)
     rows: Ints  #: whose they are, (8,)
+    look: Floats  #: a state inside the last step, (species,)
 
 
 class Queue(NamedTuple):
@@ -68,6 +69,8 @@ class Queue(NamedTuple):
     column: Ints  #: which of the times is looked at next, (patients,)
     waiting: Ints  #: patients who wait for a seat: explicit, implicit, (2, patients)
     length: Ints  #: how many they are, (2,)
+    seated: Ints  #: lanes with somebody in them, as bits: explicit, implicit, (2,)
+    fresh: Ints  #: of those, lanes that have no slope and no step yet, (2,)
 
 
 TIME, BEFORE, STEP, ERROR, DUE, UNTIL, STEPS, BELOW, STIFF, CALM, PATIENCE, STATUS, TURN = (

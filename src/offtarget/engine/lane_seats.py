@@ -34,7 +34,7 @@ from offtarget.engine.layout import (
     Settings,
 )
 from offtarget.engine.march import apply, find
-from offtarget.engine.steppers import compiled, compiled_for, inlined
+from offtarget.engine.steppers import compiled, inlined
 
 __all__ = ["boarder", "join", "leave", "opener", "pick", "renewer"]
 
@@ -54,28 +54,40 @@ def pick(patients: Patients, i: int) -> Patient:
 def renewer(static: Any) -> Any:
     """Static expressions of one model for up to eight patients at once."""
 
-    @compiled_for(static)
+    @inlined
     def renew(patients: Patients, first: int, last: int, table: Table) -> int:
         """Compute them anew for those of at most eight patients who need it: so many, and the table says who."""
-        count = 0
-        for i in range(first, last):
-            if patients.flags[i, STATUS] == FINISHED and patients.flags[i, CHANGED] == 1:
-                patients.flags[i, CHANGED] = _TABULATED
-                table.rows[count] = i
-                count += 1
-        if count == 0 or table.static.shape[0] == 0:
-            return count
-        for l in range(WIDTH):  # a lane without a patient repeats the first
-            i = table.rows[l] if l < count else table.rows[0]
-            for j in range(table.parameters.shape[0]):
-                table.parameters[j, l] = patients.parameters[i, j]
-        static(table.parameters, table.static)
-        for l in range(count):
-            for j in range(table.static.shape[0]):
-                patients.static[table.rows[l], j] = table.static[j, l]
+        count = gather(patients, first, last, table)
+        if count and table.static.shape[0]:
+            static(table.parameters, table.static)
+            scatter(patients, count, table)
         return count
 
     return renew
+
+
+@compiled
+def gather(patients: Patients, first: int, last: int, table: Table) -> int:
+    """Parameters of those whose static expressions are out of date; lanes without a patient repeat the first."""
+    count = 0
+    for i in range(first, last):
+        if patients.flags[i, STATUS] == FINISHED and patients.flags[i, CHANGED] == 1:
+            patients.flags[i, CHANGED] = _TABULATED
+            table.rows[count] = i
+            count += 1
+    for l in range(WIDTH if count else 0):
+        i = table.rows[l] if l < count else table.rows[0]
+        for j in range(table.parameters.shape[0]):
+            table.parameters[j, l] = patients.parameters[i, j]
+    return count
+
+
+@compiled
+def scatter(patients: Patients, count: int, table: Table) -> None:
+    """Static expressions to the rows of their patients."""
+    for l in range(count):
+        for j in range(table.static.shape[0]):
+            patients.static[table.rows[l], j] = table.static[j, l]
 
 
 def opener(initial: Any, renew: Any) -> Any:
@@ -86,26 +98,30 @@ def opener(initial: Any, renew: Any) -> Any:
         patients: Patients, events: Events, settings: Settings, times: Floats, first: int, last: int, queue: Queue,
         table: Table,
     ) -> None:  # fmt: skip
-        """For at most eight patients: static expressions, initial state, events already due, a place to wait."""
-        for k in range(renew(patients, first, last, table)):
-            begin(pick(patients, table.rows[k]), settings.method)
-        for i in range(first, last):
-            catch_up(patients, events, settings, times, i, queue)
-            join(queue, i, patients.flags[i, IMPLICIT])
-        renew(patients, first, last, table)  # for whom those events have changed a parameter
-
-    @inlined
-    def begin(one: Patient, method: int) -> None:
-        """The state at the start."""
-        if not one.flags[BEGUN]:
-            initial(one.clock[TIME], one.parameters, one.static, one.state)
-            one.flags[BEGUN] = 1
-            one.flags[IMPLICIT] = 1 if method == 2 else 0
-            one.flags[PATIENCE] = 15
-            if not finite(one.state):
-                one.flags[STATUS] = NOT_FINITE
+        """Static expressions, initial states, events that are already due, a place to wait."""
+        for round in range(2):  # before the events that are due, which may change parameters, and after them
+            for block in range(first, last, WIDTH):
+                end = min(block + WIDTH, last)
+                for i in range(block, end if round else block):
+                    catch_up(patients, events, settings, times, i, queue)
+                    join(queue, i, patients.flags[i, IMPLICIT])
+                for k in range(renew(patients, block, end, table)):
+                    one = pick(patients, table.rows[k])
+                    if not one.flags[BEGUN]:
+                        initial(one.clock[TIME], one.parameters, one.static, one.state)
+                        begin(one, settings.method)
 
     return open_up
+
+
+@compiled
+def begin(one: Patient, method: int) -> None:
+    """The first state of all has been computed."""
+    one.flags[BEGUN] = 1
+    one.flags[IMPLICIT] = 1 if method == 2 else 0
+    one.flags[PATIENCE] = 15
+    if not finite(one.state):
+        one.flags[STATUS] = NOT_FINITE
 
 
 @compiled
@@ -127,7 +143,7 @@ def join(queue: Queue, i: int, method: int) -> None:
     queue.length[method] += 1
 
 
-def boarder(constants: list[int], parameters: int) -> Any:
+def boarder(constants: list[int]) -> Any:
     """Taking a seat, for one model: ``constants`` names parameters by their place, static expressions after them."""
     places = np.array(constants, np.int64)
 
@@ -148,6 +164,7 @@ def boarder(constants: list[int], parameters: int) -> Any:
             for m in range(n):
                 for row in range(5):
                     a.dense[row * n + m, l] = one.dense[row, m]
+        parameters = one.parameters.shape[0]
         for j in range(places.shape[0]):
             place = places[j]
             a.constants[j, l] = (
