@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numba
 import numpy as np
 
 from offtarget.engine import lane_layout as at
+from offtarget.engine import march
 from offtarget.engine.lane_control import leaper, starter
 from offtarget.engine.lane_layout import Gang, Queue, Table
 from offtarget.engine.lane_seats import boarder, join, leave, opener, pick, renewer
@@ -37,14 +39,25 @@ _READY, _JUMPED, _GONE = 0, 1, 2
 
 
 def marcher(
-    initial: Any, outputs: Any, static: Any, rhs: Any, jacobian: Any, constants: list[int], parameters: int,
-    statics: int, n: int,
-) -> Any:  # fmt: skip
-    """The march of one model, from its compiled functions: the first two for one patient, the others for eight.
+    alone: tuple[Any, ...], eight: tuple[Any, ...], constants: list[int], sizes: tuple[int, int, int]
+) -> Any:
+    """The march of one model, from its compiled functions; patient by patient where nothing is compiled.
 
     Functions are bound here rather than passed as arguments: numba does not cache code that holds a function as a
     value.
+
+    Args:
+        alone: ``static, initial, rhs, jacobian, outputs`` for one patient.
+        eight: ``static, rhs, jacobian`` for eight.
+        constants: see ``lane_code``.
+        sizes: how many parameters, static expressions, species.
     """
+    parameters, statics, n = sizes
+    settings: Any = numba.config
+    if settings.DISABLE_JIT:
+        static, initial, rhs, jacobian, outputs = alone
+        return march.marcher(static, initial, rhs, jacobian, outputs, n)
+    (_, initial, _, _, outputs), (static, rhs, jacobian) = alone, eight
     renew, board = renewer(static), boarder(constants)
     open_up, serve = opener(initial, renew), _server(outputs)
     start, seat = starter(rhs, n), _seater(board)
@@ -61,7 +74,7 @@ def marcher(
                     np.zeros((n * n, WIDTH)), np.zeros(n * n, np.int64), np.zeros((n, WIDTH)))  # fmt: skip
 
     @inlined
-    def march(
+    def all_abreast(
         patients: Patients,
         events: Events,
         settings: Settings,
@@ -116,7 +129,7 @@ def marcher(
                         join(queue, i, 1 - method)
                         seated[method] &= ~(1 << l)
 
-    return march
+    return all_abreast
 
 
 @compiled
@@ -180,6 +193,11 @@ def _server(outputs: Any) -> Any:
                 queue.cursor[k] = apply(one, events, settings.counts, queue.cursor[k], events.offsets[i + 1])
                 return _JUMPED
             if time < until:
+                if not due - time > max(
+                    1e-15 * abs(time), 1e-250
+                ):  # too close for a step (see ``march.at_once``)
+                    clock[at.BEFORE, l] = clock[at.TIME, l] = due
+                    continue
                 if clock[at.TURN, l] == 0.0:
                     return _READY
                 leave(one, a, l)

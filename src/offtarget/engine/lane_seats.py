@@ -57,7 +57,7 @@ def renewer(static: Any) -> Any:
     @inlined
     def renew(patients: Patients, first: int, last: int, table: Table) -> int:
         """Compute them anew for those of at most eight patients who need it: so many, and the table says who."""
-        count = gather(patients, first, last, table)
+        count: int = gather(patients, first, last, table)
         if count and table.static.shape[0]:
             static(table.parameters, table.static)
             scatter(patients, count, table)
