@@ -21,7 +21,8 @@ _POWERS = {2.0: "square", 3.0: "cube", 4.0: "fourth"}
 RESERVED = frozenset({
     "t", "y", "p", "s", "f", "out", "by_time", "njit", "compiled", "inlined", "march", "marcher", "clear", "static",
     "initial", "rhs", "jacobian", "outputs", "advance", "SIGNATURE", "STATICS", "inf", "nan", "log", "abs", "min",
-    "max", "rem", "quotient", "real_power", "float", "triggers", "watched", "effects", "appointments", "COMPARISONS", "APPOINTMENTS",
+    "max", "rem", "quotient", "real_power", "float", "triggers", "watched", "effects", "appointments",
+    "COMPARISONS", "APPOINTMENTS",
     "c", "lane", "take", "put", "wide", "choose", "higher", "lower", "absolute", "root", "power", "lane_static",
     "lane_rhs", "lane_jacobian", "CONSTANTS", "PARAMETERS",
     *_UNARY, *_POWERS.values(),
