@@ -207,13 +207,8 @@ def _compare(folder: Path, kept: dict[str, Any], result: TrialResult, *, as_json
     found, outputs, changed = result.digest(), result.digest_outputs(), _changed(folder, kept, result)
     outcomes_agree, outputs_agree = found == kept["digest"], outputs == kept["digest_outputs"]
     same = outcomes_agree and outputs_agree
-    said = (
-        "the same digest"
-        if same
-        else "the same outcomes, OTHER outputs"
-        if outcomes_agree
-        else "ANOTHER digest"
-    )
+    said = "the same outcomes, OTHER outputs" if outcomes_agree else "ANOTHER digest"
+    said = "the same digest" if same else said
     _print({"same": same, "digest": found, "kept": kept["digest"], "digest_outputs": outputs,
             "kept_outputs": kept["digest_outputs"], "changed": changed},
            as_json, f"{folder}: {said}, {found[:16]}.")  # fmt: skip
@@ -225,9 +220,9 @@ def _compare(folder: Path, kept: dict[str, Any], result: TrialResult, *, as_json
 
 
 def _changed(folder: Path, kept: dict[str, Any], result: TrialResult) -> list[str]:
+    """What is not as it was when the run was kept: versions, inputs, and the files in its folder."""
     from offtarget.trials.store import damaged
 
-    """What is not as it was when the run was kept: versions, inputs, and the files in its folder."""
     changed = [f"{name} {old} -> {result.versions.get(name)}" for name, old in kept["versions"].items()
                if result.versions.get(name) != old]  # fmt: skip
     names = dict.fromkeys((*kept["inputs"], *result.inputs))

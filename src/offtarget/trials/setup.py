@@ -73,12 +73,12 @@ def prepare(trial: Trial) -> Setup:
     model = treat(untreated, drugs, mechanisms, exposure=trial.exposure)
     raise_on_bad_dimensions(model)
     population = load_population(trial.population)
-    _refuse_strange(population, model, drugs, where=Path(trial.population).name)
+    _refuse_strange(population, model, where=Path(trial.population).name)
     inputs = _digests(trial, drugs, mechanisms) | {"equations": model.digest()[:16]}
     return Setup(trial, population, drugs, mechanisms, untreated, model, inputs, files)
 
 
-def _refuse_strange(population: Population, model: Model, drugs: tuple[Drug, ...], *, where: str) -> None:
+def _refuse_strange(population: Population, model: Model, *, where: str) -> None:
     """Refuse a population that samples a name the model does not have: the model's own value would stand instead."""
     known = {one.id for one in model.parameters}
     for one in population.variables:
