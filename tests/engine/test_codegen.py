@@ -215,7 +215,7 @@ def test_static_rules_are_computed_apart_and_dead_rules_not_at_all(write: Simple
     text = generate(model, ("shown",))
     static, rest = text.split("def initial")
     rhs, outputs = rest.split("def rhs")[1].split("def jacobian")[0], rest.split("def outputs")[1]
-    assert "exp(base)" in static and "exp" not in rest.split('"""', 1)[1].split("march")[0]
+    assert "exp(base)" in static and "exp" not in rest.split('"""', 1)[1].split("def lane_static")[0]
     assert "dead" not in text
     assert "shown" not in rhs
     assert "x / base" in outputs

@@ -6,11 +6,13 @@ outputs, and the one entry that takes patients through time. A rule appears wher
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
-from offtarget.engine.event_code import EventCode, event_code
+from offtarget.engine.book import Book
+from offtarget.engine.event_code import EventCode
 from offtarget.engine.formula import Namer, python
+from offtarget.engine.lane_code import lane_functions
 from offtarget.engine.tape import Tape
 from offtarget.errors import InputError, nearest
 from offtarget.models.expression import Expression, Number, Symbol, symbols
@@ -29,7 +31,12 @@ from math import (
 
 from numba import njit
 
-from offtarget.engine.functions import ceil, clear, cube, factorial, floor, fourth, power, quotient, rem, square
+from offtarget.engine import lane_math as lane
+from offtarget.engine.functions import (
+    ceil, clear, cube, factorial, floor, fourth, quotient, real_power, rem, square,
+)
+from offtarget.engine.lane_math import power
+from offtarget.engine.lanes import absolute, choose, higher, lower, put, root, take, wide
 from offtarget.engine.{layout} import SIGNATURE
 from offtarget.engine.{march} import marcher
 from offtarget.engine.steppers import compiled, inlined
@@ -49,7 +56,7 @@ APPOINTMENTS = {appointments}
 
 _ENTRY = '''
 
-march = marcher({functions}, SPECIES)
+march = marcher({functions})
 
 
 @njit(SIGNATURE, cache=True, nogil=True, error_model="numpy")
@@ -58,6 +65,9 @@ def advance({arguments}, events, settings, times, out, first, last):
     march({arguments}, events, settings, times, out, first, last)
 '''
 _FUNCTIONS = "static, initial, rhs, jacobian, outputs"
+_ABREAST = (
+    f"({_FUNCTIONS}), (lane_static, lane_rhs, lane_jacobian), CONSTANTS, (PARAMETERS, STATICS, SPECIES)"
+)
 
 
 def generate(model: Model, outputs: Sequence[str]) -> str:
@@ -76,69 +86,14 @@ def generate(model: Model, outputs: Sequence[str]) -> str:
 
 def statics(model: Model, outputs: Sequence[str]) -> tuple[str, ...]:
     """The static rules that the kernel of these outputs computes, in order: the columns of ``Patients.static``."""
-    return _Book(model, outputs).statics
-
-
-class _Book:
-    """Which definition needs which: rules and reactions by name, static ones apart."""
-
-    def __init__(self, model: Model, outputs: Sequence[str]) -> None:
-        self.model = model
-        self.definitions: dict[str, Expression] = {rule.id: rule.expression for rule in model.rules}
-        self.definitions |= {reaction.id: reaction.rate for reaction in model.reactions}
-        self.initials = {one.id: one.initial for one in model.species}
-        self.derivatives = dict(model.derivatives())
-        self.static = model.static()
-        self.outputs = tuple(outputs)
-        self.events: EventCode | None = event_code(model) if model.events else None
-        known = self.model.names() | {"time"}
-        for name in self.outputs:
-            if name not in known:
-                raise InputError(f'{model.id}: no output "{name}". {nearest(name, known, kind="name")}')
-        wanted = self.order([*chain(map(Symbol, self.outputs), self.derivatives.values())], self.definitions)
-        wanted += self.order(self.initials.values(), self.definitions | self.initials)
-        if self.events:
-            wanted += self.order(self.events.expressions, self.definitions)
-        needed = self.order(
-            map(Symbol, dict.fromkeys(wanted)),
-            {k: v for k, v in self.definitions.items() if k in self.static},
-        )
-        self.statics = tuple(name for name in needed if name in self.static)
-
-    def order(self, roots: Iterable[Expression], definitions: Mapping[str, Expression]) -> list[str]:
-        """The definitions that the roots need, each after those it needs itself."""
-        uses = {name: symbols(expression) for name, expression in definitions.items()}
-        needed: set[str] = set()
-        stack = [name for root in roots for name in symbols(root)]
-        while stack:
-            name = stack.pop()
-            if name in uses and name not in needed:
-                needed.add(name)
-                stack.extend(uses[name])
-        waiting, placed = [name for name in definitions if name in needed], []
-        while waiting:
-            missing, late = set(waiting), []
-            for name in waiting:
-                if uses[name] & missing:
-                    late.append(name)
-                else:
-                    placed.append(name)
-                    missing.discard(name)
-            if late == waiting:
-                raise InputError(f"{self.model.id}: defined in a circle: {', '.join(late[:12])}.")
-            waiting = late
-        return placed
-
-    def moving(self, roots: Iterable[Expression]) -> list[str]:
-        """The definitions, static ones left out, that the roots need."""
-        return self.order(roots, {k: v for k, v in self.definitions.items() if k not in self.static})
+    return Book(model, outputs).statics
 
 
 class _Writer:
     """Writes the module of one model."""
 
     def __init__(self, model: Model, outputs: Sequence[str]) -> None:
-        self.book = _Book(model, outputs)
+        self.book = Book(model, outputs)
         self.model = model
         self.namer = Namer()
         self.places = {"time": "t"}
@@ -157,7 +112,7 @@ class _Writer:
             statics=len(book.statics),
             species=len(book.derivatives),
             layout="event_layout" if code else "layout",
-            march="state_events" if code else "march",
+            march="state_events" if code else "abreast",
         )
         if code:
             head += _COUNTS.format(kinds=code.kinds, appointments=len(code.appointments))
@@ -168,11 +123,7 @@ class _Writer:
             self._rhs(),
             self._jacobian(),
             self._vector("outputs", "What is looked at.", [Symbol(name) for name in book.outputs]),
-            *(
-                self._entry_with_events(code)
-                if code
-                else [_ENTRY.format(functions=_FUNCTIONS, arguments="patients")]
-            ),
+            *(self._entry_with_events(code) if code else self._entry_abreast()),
         ]
         return "".join(parts)
 
@@ -256,13 +207,27 @@ class _Writer:
 
     def _entry_with_events(self, code: EventCode) -> list[str]:
         """The way in, and before it what events need."""
-        functions = f"{_FUNCTIONS}, triggers, watched, effects, appointments"
+        functions = f"{_FUNCTIONS}, triggers, watched, effects, appointments, SPECIES"
         return [
             self._vector("triggers", "The condition of each event.", code.triggers),
             self._vector("watched", "The comparisons in them, as differences.", code.watched),
             self._vector("effects", "Delays, priorities (nan: none) and new values.", code.effects),
             self._vector("appointments", "Instants known beforehand.", code.appointments),
             _ENTRY.format(functions=functions, arguments="patients, pending, plan"),
+        ]
+
+    def _entry_abreast(self) -> list[str]:
+        """The way in for eight patients abreast, and before it what they share."""
+        book = self.book
+        moving = {k: v for k, v in book.definitions.items() if k not in book.static}
+        shown: list[Expression] = [*book.initials.values(), *map(Symbol, book.outputs)]
+        shown += [moving[name] for name in book.order(shown, moving)]
+        needed = book.moving(book.derivatives.values())
+        return [
+            lane_functions(
+                self.model, book.definitions, book.statics, needed, self._reads(shown), self.namer
+            ),
+            _ENTRY.format(functions=_ABREAST, arguments="patients"),
         ]
 
     def _jacobian(self) -> str:

@@ -21,8 +21,11 @@ _POWERS = {2.0: "square", 3.0: "cube", 4.0: "fourth"}
 RESERVED = frozenset({
     "t", "y", "p", "s", "f", "out", "by_time", "njit", "compiled", "inlined", "march", "marcher", "clear", "static",
     "initial", "rhs", "jacobian", "outputs", "advance", "SIGNATURE", "STATICS", "inf", "nan", "log", "abs", "min",
-    "max", "rem", "quotient", "power", "float", "triggers", "watched", "effects", "appointments", "COMPARISONS",
-    "APPOINTMENTS", *_UNARY, *_POWERS.values(),
+    "max", "rem", "quotient", "real_power", "float", "triggers", "watched", "effects", "appointments",
+    "COMPARISONS", "APPOINTMENTS",
+    "c", "lane", "take", "put", "wide", "choose", "higher", "lower", "absolute", "root", "power", "lane_static",
+    "lane_rhs", "lane_jacobian", "CONSTANTS", "PARAMETERS",
+    *_UNARY, *_POWERS.values(),
 })  # fmt: skip
 
 
@@ -126,7 +129,7 @@ def _power(base: Expression, exponent: Expression, name: Callable[[str], str], o
             return text if size != 1.0 else _number(base, name, outer)
     if not symbols(base) and not symbols(exponent):
         # Python would compute a power of literals itself, and a negative one's root as a complex number
-        return f"power({_number(base, name, 0)}, {_number(exponent, name, 0)})"
+        return f"real_power({_number(base, name, 0)}, {_number(exponent, name, 0)})"
     return _wrap(f"{_number(base, name, 5)} ** {_number(exponent, name, 4)}", 4, outer)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from offtarget.engine.layout import Floats
 from offtarget.engine.steppers import compiled
 
-__all__ = ["ceil", "clear", "cube", "factorial", "floor", "fourth", "power", "quotient", "rem", "square"]
+__all__ = ["ceil", "clear", "cube", "factorial", "floor", "fourth", "quotient", "real_power", "rem", "square"]
 
 
 @compiled
@@ -58,7 +58,7 @@ def factorial(x: float) -> float:
 
 
 @compiled
-def power(x: float, y: float) -> float:
+def real_power(x: float, y: float) -> float:
     """x^y; not a number where there is no real one."""
     return x**y if x >= 0.0 or y == np.rint(y) else np.nan
 

@@ -29,19 +29,22 @@ from offtarget.engine.tableaus import (
 )  # fmt: skip
 
 __all__ = ["compiled", "compiled_for", "explicit_dense", "explicit_stepper", "implicit_dense", "implicit_stepper",
-           "inlined", "interpolate", "stiffness", "stretch"]  # fmt: skip
+           "inlined", "interpolate", "merged", "stiffness", "stretch"]  # fmt: skip
 
 A, C, E = EXPLICIT_A, EXPLICIT_C, EXPLICIT_E
 
-_OPTIONS: Any = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+# Arrays are made by the entry only. Inside, nobody has to count who still needs one, which would cost more than a step.
+_OPTIONS: Any = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False}
 #: For functions called from compiled code only. No fast-math: the same bits on every run and every thread.
 compiled = njit(**_OPTIONS)
 #: The same for functions with one caller: they become part of it early, which spares the compiler much work.
 inlined = njit(inline="always", **_OPTIONS)
+#: The same, but late, by the machine's compiler: for functions whose many arguments take longer to pass than to use.
+merged = njit(forceinline=True, **_OPTIONS)
 
 
-def compiled_for(rhs: Any) -> Callable[[Callable[..., Any]], Any]:
-    """``compiled``, for a function made for one model, whose right-hand side is ``rhs``.
+def compiled_for(rhs: Any, how: Any = compiled) -> Callable[[Callable[..., Any]], Any]:
+    """``compiled`` or ``merged``, for a function made for one model, whose right-hand side is ``rhs``.
 
     Numba names machine code after the function's module and a number that counts functions in one process. Two kernels
     from two processes' caches could so bring different code under one name, and the linker would keep the first: the
@@ -50,7 +53,7 @@ def compiled_for(rhs: Any) -> Callable[[Callable[..., Any]], Any]:
 
     def decorate(function: Callable[..., Any]) -> Any:
         function.__module__ = getattr(rhs, "py_func", rhs).__module__
-        return compiled(function)
+        return how(function)
 
     return decorate
 

@@ -1,0 +1,200 @@
+"""The control of eight patients' steps at once, each with a clock, a step length and an error of its own.
+
+What ``control`` decides by branches, a lane chooses here. Compiled with the model.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from offtarget.engine import lane_explicit, lane_implicit
+from offtarget.engine import lane_layout as at
+from offtarget.engine.control import MOST_BELOW
+from offtarget.engine.lane_layout import Gang
+from offtarget.engine.lane_math import rough_exp2, rough_log2
+from offtarget.engine.lanes import absolute, bits, choose, higher, lower, of_bits, put, take, wide
+from offtarget.engine.layout import FINISHED, NEGATIVE, NOT_FINITE, STEP_TOO_SMALL, TOO_MANY_STEPS, Settings
+from offtarget.engine.steppers import compiled_for, inlined, merged
+
+__all__ = ["leaper", "starter"]
+
+#: log2 of the safety factor 0.9.
+_SAFETY = -0.15200309344504997
+
+
+def leaper(rhs: Any, jacobian: Any, n: int, *, implicit: bool) -> Any:
+    """One try of a step in every lane, for one model and method."""
+    step = lane_implicit.stepper(rhs, jacobian) if implicit else lane_explicit.stepper(rhs, n)
+    keep = _keeper(rhs, n, implicit)
+
+    @compiled_for(rhs, merged)
+    def leap(a: Gang, settings: Settings) -> int:
+        """Try one step in every lane; which lanes have something to see to comes back, as bits."""
+        clock = a.clock
+        t, due, until = take(clock, at.TIME), take(clock, at.DUE), take(clock, at.UNTIL)
+        h = take(clock, at.STEP)
+        ahead = due - t
+        h = choose(h >= 0.999999 * ahead, ahead, choose(h > 0.5 * ahead, 0.5 * ahead, h))
+        end = choose(h == ahead, due, t + h)
+        count = take(clock, at.STEPS) + 1.0
+        put(clock, at.STEPS, count)
+        over = count > float(settings.budget)
+        stuck = ~(h > 4e-16 * absolute(t)) | (h < 1e-250)
+        step(t, h, a)
+        error = measure(a, settings)
+        under = below(a, settings)
+        bad = ~(error < np.inf)
+        ok = (error <= 1.0) & ~under & ~over & ~stuck
+        lengthen(a, h, error, ok, under)
+        fine = keep(h, end, ok, ok & (end >= until), a, settings)
+        sunk = take(clock, at.BELOW)
+        hollow = bad & (0.1 * h <= 1e-14 * higher(absolute(t), 1e-200))
+        status = choose((ok & ~fine) | hollow, float(NOT_FINITE), float(FINISHED))
+        status = choose(under & (sunk > float(MOST_BELOW)), float(NEGATIVE), status)
+        status = choose(stuck, choose(sunk > 0.0, float(NEGATIVE), float(STEP_TOO_SMALL)), status)
+        status = choose(over, float(TOO_MANY_STEPS), status)
+        put(clock, at.STATUS, status)
+        turn = take(clock, at.TURN) != 0.0
+        seen: int = bits((status != float(FINISHED)) | (ok & ((end >= until) | (end >= due) | turn)))
+        return seen
+
+    return leap
+
+
+@merged
+def measure(a: Gang, settings: Settings) -> Any:
+    """The largest error of any species, in tolerances; infinite when one is not a number."""
+    worst, sound = wide(0.0), wide(0.0)
+    for m in range(a.state.shape[0]):
+        there = absolute(take(a.next, m))
+        floor = settings.floor[m] + settings.share[m] * take(a.peak, m)
+        size = higher(higher(absolute(take(a.state, m)), there), floor)
+        weight = 1.0 / (settings.tolerance * size + 1e-280)
+        put(a.weight, m, weight)
+        error = absolute(take(a.error, m)) * weight
+        worst = higher(worst, error)
+        sound = sound + 0.0 * (error + there)  # nan as soon as one is not finite
+    return choose(sound == 0.0, worst, np.inf)
+
+
+@merged
+def below(a: Gang, settings: Settings) -> Any:
+    """Which lanes take a species that cannot be negative further below zero than its floor excuses."""
+    found = wide(0.0)
+    for m in range(a.state.shape[0]):
+        if settings.counts[m]:
+            floor = settings.floor[m] + settings.share[m] * take(a.peak, m)
+            found = choose(take(a.next, m) < -10.0 * settings.tolerance * floor, 1.0, found)
+    return found != 0.0
+
+
+@merged
+def lengthen(a: Gang, h: Any, error: Any, ok: Any, under: Any) -> None:
+    """The next step's length, and the error to remember, as in ``control``; the powers to five digits."""
+    clock = a.clock
+    last = take(clock, at.ERROR)
+    size = rough_log2(lower(higher(error, 1e-8), 1e30))
+    kept = _SAFETY + 0.04 * rough_log2(absolute(last)) - 0.17 * size
+    factor = rough_exp2(choose(ok, kept, _SAFETY - 0.2 * size))
+    factor = higher(0.2, lower(choose(ok & (last > 0.0), 10.0, 1.0), factor))
+    factor = choose(ok | (error > 1.0), factor, 0.25)
+    factor = choose(error < np.inf, factor, 0.1)
+    put(clock, at.STEP, h * factor)
+    put(clock, at.ERROR, choose(ok, higher(error, 1e-4), -absolute(last)))
+    put(clock, at.BELOW, take(clock, at.BELOW) + choose(under & (error <= 1.0), 1.0, 0.0))
+
+
+def _keeper(rhs: Any, n: int, implicit: bool) -> Any:
+    """Keeping a step, for one model and method."""
+    dense = lane_implicit.dense if implicit else lane_explicit.dense
+    watch = lane_implicit.watch if implicit else lane_explicit.watch
+    last, spare = (0 if implicit else 6) * n, n if not implicit else 0
+
+    @inlined
+    def keep(h: Any, end: Any, ok: Any, passing: Any, a: Gang, settings: Settings) -> Any:
+        """Where the step is kept: interpolant, state, slope, peak, clock, method. Where all is finite comes back."""
+        k, clock = a.stages, a.clock
+        if bits(passing):
+            dense(h, passing, a)
+        if settings.method == 0:
+            favour(watch(h, a), ok, a)
+        low, sound = wide(0.0), wide(0.0)
+        for m in range(n):
+            y = take(a.next, m)
+            if settings.counts[m]:
+                low = lower(low, y)
+                y = higher(y, 0.0)
+            y = choose(ok, y, take(a.state, m))
+            put(a.state, m, y)
+            put(a.peak, m, higher(absolute(y), take(a.peak, m)))
+            if not implicit:
+                put(k, m, choose(ok, take(k, last + m), take(k, m)))
+        clipped = ok & (low < 0.0)
+        if implicit:
+            rhs(end, a.state, a.constants, k[:n])
+        elif bits(clipped):
+            rhs(end, a.state, a.constants, k[spare : spare + n])
+            for m in range(n):
+                put(k, m, choose(clipped, take(k, spare + m), take(k, m)))
+        for m in range(n):
+            sound = sound + 0.0 * take(k, m)
+        put(clock, at.BELOW, choose(ok & ~clipped, 0.0, take(clock, at.BELOW)))
+        put(clock, at.BEFORE, choose(ok, take(clock, at.TIME), take(clock, at.BEFORE)))
+        put(clock, at.TIME, choose(ok, end, take(clock, at.TIME)))
+        return sound == 0.0
+
+    return keep
+
+
+@merged
+def favour(other: Any, ok: Any, a: Gang) -> None:
+    """Count the steps that speak for the other method, as ``control.choose`` does."""
+    clock = a.clock
+    calm = choose(other, 0.0, take(clock, at.CALM) + 1.0)
+    stiff = choose(calm >= 6.0, 0.0, take(clock, at.STIFF) + choose(other, 1.0, 0.0))
+    put(clock, at.CALM, choose(ok, calm, take(clock, at.CALM)))
+    put(clock, at.STIFF, choose(ok, stiff, take(clock, at.STIFF)))
+    put(clock, at.TURN, choose(ok & (stiff >= take(clock, at.PATIENCE)), 1.0, 0.0))
+
+
+def starter(rhs: Any, n: int) -> Any:
+    """Slope and first step after a jump, for one model."""
+
+    @compiled_for(rhs, merged)
+    def start(which: int, a: Gang, settings: Settings) -> None:
+        """Slope and length of the next step in these lanes (bits), as ``control.starter`` finds them."""
+        clock, k, mine = a.clock, a.stages, of_bits(which)
+        t = take(clock, at.TIME)
+        slopes, bends = k[n : 2 * n], k[2 * n : 3 * n]
+        rhs(t, a.state, a.constants, slopes)
+        size, slope, bend, sound = wide(0.0), wide(0.0), wide(0.0), wide(0.0)
+        for m in range(n):
+            y, f = take(a.state, m), take(slopes, m)
+            put(k, m, choose(mine, f, take(k, m)))
+            peak = choose(mine, higher(absolute(y), take(a.peak, m)), take(a.peak, m))
+            put(a.peak, m, peak)
+            floor = settings.floor[m] + settings.share[m] * peak
+            weight = 1.0 / (settings.tolerance * higher(absolute(y), floor) + 1e-280)
+            weight = choose(y != 0.0, weight, 0.0)
+            put(a.weight, m, weight)
+            size = higher(size, absolute(y) * weight)
+            slope = higher(slope, absolute(f) * weight)
+            sound = sound + 0.0 * (y + f)
+        h = choose((size > 1e-5) & (slope > 1e-5), 0.01 * size / slope, 1e-6)
+        for m in range(n):
+            put(a.point, m, take(a.state, m) + h * take(slopes, m))
+        rhs(t + h, a.point, a.constants, bends)
+        for m in range(n):
+            bend = higher(bend, absolute(take(bends, m) - take(slopes, m)) * take(a.weight, m) / h)
+        most = lower(higher(slope, bend), 1e200)
+        guess = rough_exp2(0.2 * rough_log2(0.01 / higher(most, 1e-200)))
+        guess = choose(most > 1e-15, guess, higher(1e-6, 1e-3 * h))
+        step = choose(guess == guess, lower(100.0 * h, guess), h)
+        put(clock, at.STEP, choose(mine, step, take(clock, at.STEP)))
+        put(clock, at.ERROR, choose(mine, 1e-4, take(clock, at.ERROR)))
+        put(clock, at.BELOW, choose(mine, 0.0, take(clock, at.BELOW)))
+        put(clock, at.STATUS, choose(mine & (sound != 0.0), float(NOT_FINITE), take(clock, at.STATUS)))
+
+    return start
