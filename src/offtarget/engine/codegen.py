@@ -29,12 +29,14 @@ from math import (
     acos, acosh, asin, asinh, atan, atanh, cos, cosh, exp, inf, log, log10, nan, sin, sinh, sqrt, tan, tanh,
 )
 
+import numpy as np
 from numba import njit
 
 from offtarget.engine import lane_math as lane
 from offtarget.engine.functions import (
     ceil, clear, cube, factorial, floor, fourth, quotient, real_power, rem, square,
 )
+from offtarget.engine.lane_layout import places
 from offtarget.engine.lane_math import power
 from offtarget.engine.lanes import absolute, choose, higher, lower, put, root, take, wide
 from offtarget.engine.{layout} import SIGNATURE
@@ -66,7 +68,7 @@ def advance({arguments}, events, settings, times, out, first, last):
 '''
 _FUNCTIONS = "static, initial, rhs, jacobian, outputs"
 _ABREAST = (
-    f"({_FUNCTIONS}), (lane_static, lane_rhs, lane_jacobian), CONSTANTS, (PARAMETERS, STATICS, SPECIES)"
+    f"({_FUNCTIONS}), (lane_static, lane_rhs, lane_jacobian), CONSTANTS, (PARAMETERS, STATICS, ROOM), PLACES"
 )
 
 
@@ -219,14 +221,9 @@ class _Writer:
     def _entry_abreast(self) -> list[str]:
         """The way in for eight patients abreast, and before it what they share."""
         book = self.book
-        moving = {k: v for k, v in book.definitions.items() if k not in book.static}
-        shown: list[Expression] = [*book.initials.values(), *map(Symbol, book.outputs)]
-        shown += [moving[name] for name in book.order(shown, moving)]
         needed = book.moving(book.derivatives.values())
         return [
-            lane_functions(
-                self.model, book.definitions, book.statics, needed, self._reads(shown), self.namer
-            ),
+            lane_functions(self.model, book.definitions, book.statics, needed, self.namer),
             _ENTRY.format(functions=_ABREAST, arguments="patients"),
         ]
 

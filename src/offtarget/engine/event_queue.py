@@ -16,6 +16,7 @@ from offtarget.engine.layout import (
     ENDLESS_EVENTS,
     FINISHED,
     NO_DELAY,
+    OUT_OF_DATE,
     STATUS,
     TIME,
     Floats,
@@ -143,7 +144,7 @@ def executor(rhs: Any, effects: Any, notice: Any) -> Any:
     def execute(one: Patient, mine: Own, plan: Plan, desk: Desk, at: float) -> None:
         """One event after another, each seen by the triggers before the next has its turn."""
         one.clock[BEFORE] = one.clock[TIME] = at
-        one.flags[CHANGED] = mine.notes[MIDWAY] = 1
+        one.flags[CHANGED], mine.notes[MIDWAY] = OUT_OF_DATE, 1
         y, p, s, count = one.state, one.parameters, one.static, mine.truth.shape[0]
         while earliest(mine) <= at:
             if not roomy(mine):

@@ -23,8 +23,9 @@ RESERVED = frozenset({
     "initial", "rhs", "jacobian", "outputs", "advance", "SIGNATURE", "STATICS", "inf", "nan", "log", "abs", "min",
     "max", "rem", "quotient", "real_power", "float", "triggers", "watched", "effects", "appointments",
     "COMPARISONS", "APPOINTMENTS",
-    "c", "lane", "take", "put", "wide", "choose", "higher", "lower", "absolute", "root", "power", "lane_static",
-    "lane_rhs", "lane_jacobian", "CONSTANTS", "PARAMETERS",
+    "a", "lane", "take", "put", "wide", "choose", "higher", "lower", "absolute", "root", "power", "lane_static",
+    "lane_rhs", "lane_jacobian", "CONSTANTS", "PARAMETERS", "PLACES", "places", "STATE", "BY_TIME", "JACOBIAN", "HELD",
+    "SPECIES", "ROOM", "NUMBERS", "PROGRAM", "np",
     *_UNARY, *_POWERS.values(),
 })  # fmt: skip
 

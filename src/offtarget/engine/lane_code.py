@@ -2,40 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 from offtarget.engine.formula import Namer
 from offtarget.engine.lane_formula import lane_text
+from offtarget.engine.lane_program import program, step_text
 from offtarget.engine.tape import Tape
 from offtarget.models.expression import Expression, symbols
 from offtarget.models.model import Model
 
 __all__ = ["lane_functions"]
 
-#: Static expressions to a function: numba's time grows faster than a function's length.
-_CHUNK = 40
+#: What ``lane_static`` does.
+_PROGRAM = """
 
-_TAIL = """
+#: How many rows its table has; numbers; and steps: the word, the row written, the rows read.
+ROOM = {rows}
+NUMBERS = np.array([{numbers}], np.float64)
+PROGRAM = np.array([
+{steps}], np.int64).reshape(-1, 5)
+"""
 
-#: What the rows of c are: parameters by their place, static expressions after them.
+#: Where things are in a gang's table, for the functions that follow.
+_PLACES = """
+
+#: What the right-hand side needs of parameters, by their place, and of static expressions, after them.
 CONSTANTS = [{held}]
 PARAMETERS = {parameters}
+PLACES = places(SPECIES, len(CONSTANTS))
+STATE, BY_TIME, JACOBIAN, HELD = PLACES.state, PLACES.by_time, PLACES.jacobian, PLACES.held
 """
 
 
 def lane_functions(
-    model: Model, definitions: Mapping[str, Expression], statics: Sequence[str], moving: Sequence[str],
-    shown: Iterable[str], name: Namer,
+    model: Model, definitions: Mapping[str, Expression], statics: Sequence[str], moving: Sequence[str], name: Namer
 ) -> str:  # fmt: skip
-    """Text of ``lane_static``, ``lane_rhs``, ``lane_jacobian``, and ``CONSTANTS``, which says what their ``c`` holds.
+    """Text of ``lane_static``, ``lane_rhs``, ``lane_jacobian``, and of where in a gang's table they find things.
+
+    ``lane_static`` has a table of its own: parameters, then static expressions. ``lane_rhs`` is told in which rows the
+    state begins and where to begin with the slopes.
 
     Args:
         model: the equations.
         definitions: rules and rates of reactions by name.
         statics: the static rules, in order.
         moving: the other definitions that the right-hand side needs, in order.
-        shown: what outputs and initial state use.
         name: the identifier of each model name.
     """
     parameters = {one.id: i for i, one in enumerate(model.parameters)}
@@ -44,18 +56,19 @@ def lane_functions(
     used = set(chain.from_iterable(map(symbols, (*(definitions[one] for one in moving), *slopes.values()))))
     constants = [one for one in places if one in used]
     lines = [f"{name('time')} = t"] if "time" in used else []
-    lines += [f"{name(one)} = take(c, {i})" for i, one in enumerate(constants)]
-    lines += [f"{name(one.id)} = take(y, {i})" for i, one in enumerate(model.species) if one.id in used]
+    lines += [f"{name(one)} = take(a, HELD + {i})" for i, one in enumerate(constants)]
+    lines += [f"{name(one.id)} = take(a, y + {i})" for i, one in enumerate(model.species) if one.id in used]
     lines += [f"{name(one)} = {lane_text(definitions[one], name)}" for one in moving]
     lines += [
-        f"put(f, {i}, {lane_text(slope, name)})  # {one}" for i, (one, slope) in enumerate(slopes.items())
+        f"put(a, f + {i}, {lane_text(slope, name)})  # {one}" for i, (one, slope) in enumerate(slopes.items())
     ]
-    parts = _static(definitions, statics, {*constants, *shown}, parameters, name)
-    says = "d/dt of every species, for eight patients."
-    parts.append(_function("lane_rhs", "t, y, c, f", says, lines))
-    parts.append(_jacobian(model, definitions, constants, moving, name))
     held = ", ".join(str(places[one]) for one in constants)
-    return "".join([*parts, _TAIL.format(held=held, parameters=len(parameters))])
+    parts = [_PLACES.format(held=held, parameters=len(parameters))]
+    parts.append(_static({one: definitions[one] for one in statics}, parameters))
+    says = "d/dt of every species, for eight patients."
+    parts.append(_function("lane_rhs", "t, a, y, f", says, lines))
+    parts.append(_jacobian(model, definitions, constants, moving, name))
+    return "".join(parts)
 
 
 def _jacobian(
@@ -74,18 +87,18 @@ def _jacobian(
     for i, slope in enumerate(slopes.values()):
         for variable, value in tape.gradient(f"slope_{i}", slope).items():
             place = (
-                f"by_time, {i}"
+                f"BY_TIME + {i}"
                 if variable == "time"
-                else f"out, {i * len(slopes) + list(slopes).index(variable)}"
+                else f"JACOBIAN + {i * len(slopes) + list(slopes).index(variable)}"
             )
-            entries.append(f"put({place}, {lane_text(value, namer)})")
+            entries.append(f"put(a, {place}, {lane_text(value, namer)})")
     needed = _closure(tape.expressions, {one: definitions[one] for one in moving})
     lines = [f"{namer(one)} = {lane_text(definitions[one], namer)}" for one in moving if one in needed]
     loads = [f"{namer('time')} = t"] if "time" in needed else []
-    loads += [f"{namer(one)} = take(c, {i})" for i, one in enumerate(constants) if one in needed]
-    loads += [f"{namer(one)} = take(y, {i})" for i, one in enumerate(slopes) if one in needed]
+    loads += [f"{namer(one)} = take(a, HELD + {i})" for i, one in enumerate(constants) if one in needed]
+    loads += [f"{namer(one)} = take(a, STATE + {i})" for i, one in enumerate(slopes) if one in needed]
     says = "Derivatives of the right-hand side by species (row by row), and by time, for eight patients."
-    return _function("lane_jacobian", "t, y, c, out, by_time", says, [*loads, *lines, *tape.lines, *entries])
+    return _function("lane_jacobian", "t, a", says, [*loads, *lines, *tape.lines, *entries])
 
 
 def _closure(roots: Iterable[Expression], definitions: Mapping[str, Expression]) -> set[str]:
@@ -100,27 +113,23 @@ def _closure(roots: Iterable[Expression], definitions: Mapping[str, Expression])
     return found
 
 
-def _static(
-    definitions: Mapping[str, Expression], statics: Sequence[str], kept: set[str], parameters: Mapping[str, int],
-    name: Callable[[str], str],
-) -> list[str]:  # fmt: skip
-    """What is neither kept nor used in a later function is not written down."""
-    chunks = [statics[start : start + _CHUNK] for start in range(0, len(statics), _CHUNK)]
-    reads = [
-        set(chain.from_iterable(symbols(definitions[one]) for one in chunk)) - set(chunk) for chunk in chunks
+def _static(definitions: Mapping[str, Expression], parameters: Mapping[str, int]) -> str:
+    """A loop over the steps of ``lane_program``, which compiles in the time of those words that it uses."""
+    made = program(definitions, parameters)
+    lines = [
+        "for k in range(len(NUMBERS)):",
+        f"    put(a, {len(parameters) + len(definitions)} + k, NUMBERS[k])",
     ]
-    place, parts = {one: i for i, one in enumerate(statics)}, []
-    for number, chunk in enumerate(chunks):
-        later = kept.union(*reads[number + 1 :])
-        lines = [f"{name(one)} = take(p, {i})" for one, i in parameters.items() if one in reads[number]]
-        lines += [f"{name(one)} = take(s, {place[one]})" for one in statics if one in reads[number]]
-        for one in chunk:
-            lines.append(f"{name(one)} = {lane_text(definitions[one], name)}")
-            lines += [f"put(s, {place[one]}, {name(one)})"] if one in later else []
-        parts.append(_function(f"lane_static_{number}", "p, s", "Expressions of parameters only.", lines))
-    calls = [f"lane_static_{number}(p, s)" for number in range(len(chunks))]
-    says = "All expressions of parameters only, in order; those that are used."
-    return [*parts, _function("lane_static", "p, s", says, calls, "inlined")]
+    lines += ["for k in range(len(PROGRAM)):", "    what, to = PROGRAM[k, 0], PROGRAM[k, 1]"]
+    lines += ["    x, y = take(a, PROGRAM[k, 2]), take(a, PROGRAM[k, 3])"]
+    for number, word in enumerate(made.words):
+        lines += [f"    {'elif' if number else 'if'} what == {number}:  # {word}"]
+        lines += [f"        put(a, to, {step_text(word)})"]
+    rows = [", ".join(map(str, step)) for step in made.steps]
+    steps = "".join(f"    ({'), ('.join(rows[k : k + 6])}),\n" for k in range(0, len(rows), 6))
+    says = "All expressions of parameters only, in order, for eight patients."
+    room = _PROGRAM.format(steps=steps, numbers=", ".join(made.numbers), rows=made.rows)
+    return room + _function("lane_static", "a", says, lines)
 
 
 def _function(name: str, arguments: str, says: str, lines: Sequence[str], how: str = "compiled") -> str:

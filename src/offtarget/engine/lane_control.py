@@ -12,10 +12,18 @@ import numpy as np
 from offtarget.engine import lane_explicit, lane_implicit
 from offtarget.engine import lane_layout as at
 from offtarget.engine.control import MOST_BELOW
-from offtarget.engine.lane_layout import Gang
+from offtarget.engine.lane_layout import Places
 from offtarget.engine.lane_math import rough_exp2, rough_log2
 from offtarget.engine.lanes import absolute, bits, choose, higher, lower, of_bits, put, take, wide
-from offtarget.engine.layout import FINISHED, NEGATIVE, NOT_FINITE, STEP_TOO_SMALL, TOO_MANY_STEPS, Settings
+from offtarget.engine.layout import (
+    FINISHED,
+    NEGATIVE,
+    NOT_FINITE,
+    STEP_TOO_SMALL,
+    TOO_MANY_STEPS,
+    Floats,
+    Settings,
+)
 from offtarget.engine.steppers import compiled_for, inlined, merged
 
 __all__ = ["leaper", "starter"]
@@ -24,39 +32,38 @@ __all__ = ["leaper", "starter"]
 _SAFETY = -0.15200309344504997
 
 
-def leaper(rhs: Any, jacobian: Any, n: int, *, implicit: bool) -> Any:
+def leaper(rhs: Any, jacobian: Any, where: Places, *, implicit: bool) -> Any:
     """One try of a step in every lane, for one model and method."""
-    step = lane_implicit.stepper(rhs, jacobian) if implicit else lane_explicit.stepper(rhs, n)
-    keep = _keeper(rhs, n, implicit)
+    step = lane_implicit.stepper(rhs, jacobian, where) if implicit else lane_explicit.stepper(rhs, where)
+    keep = _keeper(rhs, where, implicit)
 
     @compiled_for(rhs, merged)
-    def leap(a: Gang, settings: Settings) -> int:
+    def leap(a: Floats, settings: Settings) -> int:
         """Try one step in every lane; which lanes have something to see to comes back, as bits."""
-        clock = a.clock
-        t, due, until = take(clock, at.TIME), take(clock, at.DUE), take(clock, at.UNTIL)
-        h = take(clock, at.STEP)
+        t, due, until = take(a, at.TIME), take(a, at.DUE), take(a, at.UNTIL)
+        h = take(a, at.STEP)
         ahead = due - t
         h = choose(h >= 0.999999 * ahead, ahead, choose(h > 0.5 * ahead, 0.5 * ahead, h))
         end = choose(h == ahead, due, t + h)
-        count = take(clock, at.STEPS) + 1.0
-        put(clock, at.STEPS, count)
+        count = take(a, at.STEPS) + 1.0
+        put(a, at.STEPS, count)
         over = count > float(settings.budget)
         stuck = ~(h > 4e-16 * absolute(t)) | (h < 1e-250)
         step(t, h, a)
-        error = measure(a, settings)
-        under = below(a, settings)
+        error = measure(a, where, settings)
+        under = below(a, where, settings)
         bad = ~(error < np.inf)
         ok = (error <= 1.0) & ~under & ~over & ~stuck
         lengthen(a, h, error, ok, under)
         fine = keep(h, end, ok, ok & (end >= until), a, settings)
-        sunk = take(clock, at.BELOW)
+        sunk = take(a, at.BELOW)
         hollow = bad & (0.1 * h <= 1e-14 * higher(absolute(t), 1e-200))
         status = choose((ok & ~fine) | hollow, float(NOT_FINITE), float(FINISHED))
         status = choose(under & (sunk > float(MOST_BELOW)), float(NEGATIVE), status)
         status = choose(stuck, choose(sunk > 0.0, float(NEGATIVE), float(STEP_TOO_SMALL)), status)
         status = choose(over, float(TOO_MANY_STEPS), status)
-        put(clock, at.STATUS, status)
-        turn = take(clock, at.TURN) != 0.0
+        put(a, at.STATUS, status)
+        turn = take(a, at.TURN) != 0.0
         seen: int = bits((status != float(FINISHED)) | (ok & ((end >= until) | (end >= due) | turn)))
         return seen
 
@@ -64,137 +71,136 @@ def leaper(rhs: Any, jacobian: Any, n: int, *, implicit: bool) -> Any:
 
 
 @merged
-def measure(a: Gang, settings: Settings) -> Any:
+def measure(a: Floats, where: Places, settings: Settings) -> Any:
     """The largest error of any species, in tolerances; infinite when one is not a number."""
     worst, sound = wide(0.0), wide(0.0)
-    for m in range(a.state.shape[0]):
-        there = absolute(take(a.next, m))
-        floor = settings.floor[m] + settings.share[m] * take(a.peak, m)
-        size = higher(higher(absolute(take(a.state, m)), there), floor)
+    for m in range(where.n):
+        there = absolute(take(a, where.next + m))
+        floor = settings.floor[m] + settings.share[m] * take(a, where.peak + m)
+        size = higher(higher(absolute(take(a, where.state + m)), there), floor)
         weight = 1.0 / (settings.tolerance * size + 1e-280)
-        put(a.weight, m, weight)
-        error = absolute(take(a.error, m)) * weight
+        put(a, where.weight + m, weight)
+        error = absolute(take(a, where.error + m)) * weight
         worst = higher(worst, error)
         sound = sound + 0.0 * (error + there)  # nan as soon as one is not finite
     return choose(sound == 0.0, worst, np.inf)
 
 
 @merged
-def below(a: Gang, settings: Settings) -> Any:
+def below(a: Floats, where: Places, settings: Settings) -> Any:
     """Which lanes take a species that cannot be negative further below zero than its floor excuses."""
     found = wide(0.0)
-    for m in range(a.state.shape[0]):
+    for m in range(where.n):
         if settings.counts[m]:
-            floor = settings.floor[m] + settings.share[m] * take(a.peak, m)
-            found = choose(take(a.next, m) < -10.0 * settings.tolerance * floor, 1.0, found)
+            floor = settings.floor[m] + settings.share[m] * take(a, where.peak + m)
+            found = choose(take(a, where.next + m) < -10.0 * settings.tolerance * floor, 1.0, found)
     return found != 0.0
 
 
 @merged
-def lengthen(a: Gang, h: Any, error: Any, ok: Any, under: Any) -> None:
+def lengthen(a: Floats, h: Any, error: Any, ok: Any, under: Any) -> None:
     """The next step's length, and the error to remember, as in ``control``; the powers to five digits."""
-    clock = a.clock
-    last = take(clock, at.ERROR)
+    last = take(a, at.ERROR)
     size = rough_log2(lower(higher(error, 1e-8), 1e30))
     kept = _SAFETY + 0.04 * rough_log2(absolute(last)) - 0.17 * size
     factor = rough_exp2(choose(ok, kept, _SAFETY - 0.2 * size))
     factor = higher(0.2, lower(choose(ok & (last > 0.0), 10.0, 1.0), factor))
     factor = choose(ok | (error > 1.0), factor, 0.25)
     factor = choose(error < np.inf, factor, 0.1)
-    put(clock, at.STEP, h * factor)
-    put(clock, at.ERROR, choose(ok, higher(error, 1e-4), -absolute(last)))
-    put(clock, at.BELOW, take(clock, at.BELOW) + choose(under & (error <= 1.0), 1.0, 0.0))
+    put(a, at.STEP, h * factor)
+    put(a, at.ERROR, choose(ok, higher(error, 1e-4), -absolute(last)))
+    put(a, at.BELOW, take(a, at.BELOW) + choose(under & (error <= 1.0), 1.0, 0.0))
 
 
-def _keeper(rhs: Any, n: int, implicit: bool) -> Any:
+def _keeper(rhs: Any, where: Places, implicit: bool) -> Any:
     """Keeping a step, for one model and method."""
     dense = lane_implicit.dense if implicit else lane_explicit.dense
     watch = lane_implicit.watch if implicit else lane_explicit.watch
-    last, spare = (0 if implicit else 6) * n, n if not implicit else 0
+    n = where.n
 
     @inlined
-    def keep(h: Any, end: Any, ok: Any, passing: Any, a: Gang, settings: Settings) -> Any:
+    def keep(h: Any, end: Any, ok: Any, passing: Any, a: Floats, settings: Settings) -> Any:
         """Where the step is kept: interpolant, state, slope, peak, clock, method. Where all is finite comes back."""
-        k, clock = a.stages, a.clock
         if bits(passing):
-            dense(h, passing, a)
+            dense(h, passing, a, where)
         if settings.method == 0:
-            favour(watch(h, a), ok, a)
-        low, sound = wide(0.0), wide(0.0)
+            favour(watch(h, a, where), ok, a)
+        slope, low, sound = where.slope, wide(0.0), wide(0.0)
+        last, spare = slope + 6 * n, slope + n
         for m in range(n):
-            y = take(a.next, m)
+            y = take(a, where.next + m)
             if settings.counts[m]:
                 low = lower(low, y)
                 y = higher(y, 0.0)
-            y = choose(ok, y, take(a.state, m))
-            put(a.state, m, y)
-            put(a.peak, m, higher(absolute(y), take(a.peak, m)))
+            y = choose(ok, y, take(a, where.state + m))
+            put(a, where.state + m, y)
+            put(a, where.peak + m, higher(absolute(y), take(a, where.peak + m)))
             if not implicit:
-                put(k, m, choose(ok, take(k, last + m), take(k, m)))
+                put(a, slope + m, choose(ok, take(a, last + m), take(a, slope + m)))
         clipped = ok & (low < 0.0)
         if implicit:
-            rhs(end, a.state, a.constants, k[:n])
+            rhs(end, a, where.state, slope)
         elif bits(clipped):
-            rhs(end, a.state, a.constants, k[spare : spare + n])
+            rhs(end, a, where.state, spare)
             for m in range(n):
-                put(k, m, choose(clipped, take(k, spare + m), take(k, m)))
+                put(a, slope + m, choose(clipped, take(a, spare + m), take(a, slope + m)))
         for m in range(n):
-            sound = sound + 0.0 * take(k, m)
-        put(clock, at.BELOW, choose(ok & ~clipped, 0.0, take(clock, at.BELOW)))
-        put(clock, at.BEFORE, choose(ok, take(clock, at.TIME), take(clock, at.BEFORE)))
-        put(clock, at.TIME, choose(ok, end, take(clock, at.TIME)))
+            sound = sound + 0.0 * take(a, slope + m)
+        put(a, at.BELOW, choose(ok & ~clipped, 0.0, take(a, at.BELOW)))
+        put(a, at.BEFORE, choose(ok, take(a, at.TIME), take(a, at.BEFORE)))
+        put(a, at.TIME, choose(ok, end, take(a, at.TIME)))
         return sound == 0.0
 
     return keep
 
 
 @merged
-def favour(other: Any, ok: Any, a: Gang) -> None:
+def favour(other: Any, ok: Any, a: Floats) -> None:
     """Count the steps that speak for the other method, as ``control.choose`` does."""
-    clock = a.clock
-    calm = choose(other, 0.0, take(clock, at.CALM) + 1.0)
-    stiff = choose(calm >= 6.0, 0.0, take(clock, at.STIFF) + choose(other, 1.0, 0.0))
-    put(clock, at.CALM, choose(ok, calm, take(clock, at.CALM)))
-    put(clock, at.STIFF, choose(ok, stiff, take(clock, at.STIFF)))
-    put(clock, at.TURN, choose(ok & (stiff >= take(clock, at.PATIENCE)), 1.0, 0.0))
+    calm = choose(other, 0.0, take(a, at.CALM) + 1.0)
+    stiff = choose(calm >= 6.0, 0.0, take(a, at.STIFF) + choose(other, 1.0, 0.0))
+    put(a, at.CALM, choose(ok, calm, take(a, at.CALM)))
+    put(a, at.STIFF, choose(ok, stiff, take(a, at.STIFF)))
+    put(a, at.TURN, choose(ok & (stiff >= take(a, at.PATIENCE)), 1.0, 0.0))
 
 
-def starter(rhs: Any, n: int) -> Any:
+def starter(rhs: Any, where: Places) -> Any:
     """Slope and first step after a jump, for one model."""
+    n = where.n
 
     @compiled_for(rhs, merged)
-    def start(which: int, a: Gang, settings: Settings) -> None:
+    def start(which: int, a: Floats, settings: Settings) -> None:
         """Slope and length of the next step in these lanes (bits), as ``control.starter`` finds them."""
-        clock, k, mine = a.clock, a.stages, of_bits(which)
-        t = take(clock, at.TIME)
-        slopes, bends = k[n : 2 * n], k[2 * n : 3 * n]
-        rhs(t, a.state, a.constants, slopes)
+        mine, t = of_bits(which), take(a, at.TIME)
+        slopes, bends = where.slope + n, where.slope + 2 * n
+        rhs(t, a, where.state, slopes)
         size, slope, bend, sound = wide(0.0), wide(0.0), wide(0.0), wide(0.0)
         for m in range(n):
-            y, f = take(a.state, m), take(slopes, m)
-            put(k, m, choose(mine, f, take(k, m)))
-            peak = choose(mine, higher(absolute(y), take(a.peak, m)), take(a.peak, m))
-            put(a.peak, m, peak)
+            y, f = take(a, where.state + m), take(a, slopes + m)
+            put(a, where.slope + m, choose(mine, f, take(a, where.slope + m)))
+            peak = choose(mine, higher(absolute(y), take(a, where.peak + m)), take(a, where.peak + m))
+            put(a, where.peak + m, peak)
             floor = settings.floor[m] + settings.share[m] * peak
             weight = 1.0 / (settings.tolerance * higher(absolute(y), floor) + 1e-280)
             weight = choose(y != 0.0, weight, 0.0)
-            put(a.weight, m, weight)
+            put(a, where.weight + m, weight)
             size = higher(size, absolute(y) * weight)
             slope = higher(slope, absolute(f) * weight)
             sound = sound + 0.0 * (y + f)
         h = choose((size > 1e-5) & (slope > 1e-5), 0.01 * size / slope, 1e-6)
         for m in range(n):
-            put(a.point, m, take(a.state, m) + h * take(slopes, m))
-        rhs(t + h, a.point, a.constants, bends)
+            put(a, where.point + m, take(a, where.state + m) + h * take(a, slopes + m))
+        rhs(t + h, a, where.point, bends)
         for m in range(n):
-            bend = higher(bend, absolute(take(bends, m) - take(slopes, m)) * take(a.weight, m) / h)
+            change = absolute(take(a, bends + m) - take(a, slopes + m))
+            bend = higher(bend, change * take(a, where.weight + m) / h)
         most = lower(higher(slope, bend), 1e200)
         guess = rough_exp2(0.2 * rough_log2(0.01 / higher(most, 1e-200)))
         guess = choose(most > 1e-15, guess, higher(1e-6, 1e-3 * h))
         step = choose(guess == guess, lower(100.0 * h, guess), h)
-        put(clock, at.STEP, choose(mine, step, take(clock, at.STEP)))
-        put(clock, at.ERROR, choose(mine, 1e-4, take(clock, at.ERROR)))
-        put(clock, at.BELOW, choose(mine, 0.0, take(clock, at.BELOW)))
-        put(clock, at.STATUS, choose(mine & (sound != 0.0), float(NOT_FINITE), take(clock, at.STATUS)))
+        put(a, at.STEP, choose(mine, step, take(a, at.STEP)))
+        put(a, at.ERROR, choose(mine, 1e-4, take(a, at.ERROR)))
+        put(a, at.BELOW, choose(mine, 0.0, take(a, at.BELOW)))
+        put(a, at.STATUS, choose(mine & (sound != 0.0), float(NOT_FINITE), take(a, at.STATUS)))
 
     return start

@@ -11,7 +11,19 @@ from numpy.typing import NDArray
 
 from offtarget.arrays.trajectories import Status
 
-__all__ = ["SIGNATURE", "Clock", "Events", "Flag", "Patient", "Patients", "Scratch", "Settings", "patients"]
+__all__ = [
+    "JUMPED",
+    "OUT_OF_DATE",
+    "SIGNATURE",
+    "Clock",
+    "Events",
+    "Flag",
+    "Patient",
+    "Patients",
+    "Scratch",
+    "Settings",
+    "patients",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -23,13 +35,19 @@ class Flag(IntEnum):
     STATUS = 0  #: an arrays.trajectories.Status
     STEPS = 1  #: steps tried so far, rejected ones included
     BEGUN = 2  #: 1 once the initial state has been computed
-    CHANGED = 3  #: 1 when parameters or state have jumped since the slope was computed
+    CHANGED = 3  #: what has jumped since the slope was computed: 0 nothing, or ``OUT_OF_DATE`` or ``JUMPED``
     IMPLICIT = 4  #: 1 while the implicit method is at work
     STIFF = 5  #: steps in favour of the other method
     CALM = 6  #: steps since then that were not
     PATIENCE = 7  #: steps in favour of the implicit method before it is taken
     BELOW = 8  #: steps in a row refused for going below zero
     SLOPE_KNOWN = 9  #: 1 when the Jacobian in the scratch belongs to the current state
+    CURSOR = 10  #: next event of the schedule, while a call lasts
+    COLUMN = 11  #: which of the call's times is looked at next
+
+
+#: In ``Flag.CHANGED``: static expressions, slope and step are of another time; or only slope and step are.
+OUT_OF_DATE, JUMPED = 1, 2
 
 
 class Clock(IntEnum):
@@ -114,7 +132,7 @@ def patients(n: int, species: int, parameters: int, statics: int, time: float) -
     clock[:, [Clock.NOW, Clock.BEFORE, Clock.TIME]] = time
     clock[:, Clock.ERROR] = 1e-4
     flags = np.zeros((n, len(Flag)), np.int64)
-    flags[:, Flag.CHANGED] = 1
+    flags[:, Flag.CHANGED] = OUT_OF_DATE
     return Patients(
         clock=clock, state=np.zeros((n, species)), slope=np.zeros((n, species)), parameters=np.zeros((n, parameters)),
         static=np.zeros((n, statics)), peak=np.zeros((n, species)), dense=np.zeros((n, 5, species)),
@@ -124,9 +142,8 @@ def patients(n: int, species: int, parameters: int, statics: int, time: float) -
 
 # The columns and statuses as plain integers: what an enumeration's members become inside compiled code.
 NOW, BEFORE, TIME, STEP, ERROR = (int(column) for column in Clock)
-STATUS, STEPS, BEGUN, CHANGED, IMPLICIT, STIFF, CALM, PATIENCE, BELOW, SLOPE_KNOWN = (
-    int(column) for column in Flag
-)
+(STATUS, STEPS, BEGUN, CHANGED, IMPLICIT, STIFF, CALM, PATIENCE, BELOW, SLOPE_KNOWN, CURSOR,
+ COLUMN) = (int(column) for column in Flag)  # fmt: skip
 (FINISHED, TOO_MANY_STEPS, NOT_FINITE, STEP_TOO_SMALL, NEGATIVE, ENDLESS_EVENTS, TOO_MANY_WAITING,
  NO_DELAY) = (int(status) for status in Status)  # fmt: skip
 

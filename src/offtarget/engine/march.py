@@ -21,8 +21,10 @@ from offtarget.engine.layout import (
     ERROR,
     FINISHED,
     IMPLICIT,
+    JUMPED,
     NOT_FINITE,
     NOW,
+    OUT_OF_DATE,
     PATIENCE,
     SLOPE_KNOWN,
     STATUS,
@@ -164,12 +166,14 @@ def at_once(one: Patient, due: float) -> bool:
 def apply(one: Patient, events: Events, counts: Ints, cursor: int, end: int) -> int:
     """Apply every event of the next event's instant, going back to it when it lies inside the last step."""
     at, known = events.time[cursor], one.parameters.shape[0]
+    changed = one.flags[CHANGED] if one.flags[CHANGED] else JUMPED
     if at < one.clock[TIME]:
         read(one.clock, one.state, one.dense, counts, at, one.state)
     while cursor < end and events.time[cursor] == at:
         target = events.target[cursor]
         if target < known:
             one.parameters[target] = events.value[cursor]
+            changed = OUT_OF_DATE
         elif events.action[cursor] == ADD:
             one.state[target - known] += events.value[cursor]
         elif events.action[cursor] == MULTIPLY:
@@ -179,7 +183,7 @@ def apply(one: Patient, events: Events, counts: Ints, cursor: int, end: int) -> 
         cursor += 1
     one.clock[BEFORE] = at
     one.clock[TIME] = at
-    one.flags[CHANGED] = 1
+    one.flags[CHANGED] = changed
     return cursor
 
 
@@ -192,7 +196,8 @@ def refresher(static: Any, initial: Any, rhs: Any) -> Any:
         """After a jump: static expressions, slope, and the length of the next step anew."""
         flags, y, f = one.flags, one.state, one.slope
         p, s = one.parameters, one.static
-        static(p, s)
+        if flags[CHANGED] == OUT_OF_DATE:
+            static(p, s)
         if not flags[BEGUN]:
             initial(one.clock[TIME], p, s, y)
             flags[BEGUN] = 1
