@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from time import perf_counter
 from typing import Literal
 
 import numpy as np
@@ -27,6 +28,10 @@ _METHODS: Mapping[str, int] = {"auto": 0, "explicit": 1, "implicit": 2}
 
 #: Patients one thread takes at a time: enough to drown the overhead, few enough to stop soon after Ctrl-C.
 _CHUNK = 256
+#: The fewest patients worth a thread of their own.
+_FEW = 16
+#: Work that is over before threads have started, seconds.
+_WORTH_THREADS = 1e-2
 
 
 @dataclass(slots=True, eq=False)
@@ -185,20 +190,25 @@ def _run(
 
 
 def _share(work: Callable[[int, int], None], n: int, threads: int | None) -> None:
-    """Patients 0 to n, a group at a time, on several threads."""
-    workers = min(threads or _processors(), max(1, n // 16))
-    size = max(16, min(_CHUNK, -(-n // (4 * workers)))) if workers > 1 else _CHUNK
+    """Patients 0 to n, a group at a time: on several threads when the first few say that it will take a while."""
+    workers, first = min(threads or _processors(), max(1, n // _FEW)), 0
+    if workers > 1:
+        begun, first = perf_counter(), _FEW
+        work(0, first)
+        if (perf_counter() - begun) * (n - first) < _WORTH_THREADS * first:
+            workers = 1
+    size = max(_FEW, min(_CHUNK, -(-n // (4 * workers)))) if workers > 1 else _CHUNK
 
     def some(first: int) -> None:
         work(first, min(first + size, n))
 
     if workers == 1:
-        for first in range(0, n, size):
-            some(first)
+        for place in range(first, n, size):
+            some(place)
         return
     with ThreadPoolExecutor(workers) as pool:
         try:
-            list(pool.map(some, range(0, n, size)))
+            list(pool.map(some, range(first, n, size)))
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise

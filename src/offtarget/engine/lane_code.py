@@ -27,7 +27,7 @@ PROGRAM = np.array([
 #: Where things are in a gang's table, for the functions that follow.
 _PLACES = """
 
-#: What the right-hand side needs of parameters, by their place, and of static expressions, after them.
+#: Rows of that table which the right-hand side needs.
 CONSTANTS = [{held}]
 PARAMETERS = {parameters}
 PLACES = places(SPECIES, len(CONSTANTS))
