@@ -27,11 +27,11 @@ FUNCTIONS = {
     "save": "(result: TrialResult, folder: Path) -> Path",
     "simulate": "(kernel: Kernel, cohort: Cohort, schedule: Schedule, *, times: ArrayLike, tolerance: float = 1e-06, "
                 "threads: int | None = None, method: Method = 'auto', budget: int = 1000000, "
-                "seed: int = 0) -> Trajectories",
+                "deadline: float | None = None, seed: int = 0) -> Trajectories",
     "simulate_table": "(model: Model | str | Path, *, cohort: object = None, regimen: object = None, "
                       "times: str | None = None, outputs: Sequence[str] = (), covariates: Sequence[str] = (), "
                       "tolerance: float = 1e-06, threads: int | None = None, seed: int = 1, "
-                      "progress: Progress | None = None) -> Simulation",
+                      "progress: Progress | None = None, time_limit: float | None = None) -> Simulation",
     "treat": "(model: Model, drugs: Sequence[Drug], mechanisms: Sequence[Mechanism], *, exposure: str = 'averaged') "
              "-> Model",
     "write_report": "(result: TrialResult, folder: Path) -> Path",
@@ -52,7 +52,7 @@ NOUNS = {
 }  # fmt: skip
 
 STATUSES = {"FINISHED": 0, "TOO_MANY_STEPS": 1, "NOT_FINITE": 2, "STEP_TOO_SMALL": 3, "NEGATIVE": 4,
-            "ENDLESS_EVENTS": 5, "TOO_MANY_WAITING": 6, "NO_DELAY": 7}  # fmt: skip
+            "ENDLESS_EVENTS": 5, "TOO_MANY_WAITING": 6, "NO_DELAY": 7, "TIMED_OUT": 8}  # fmt: skip
 
 #: The command line: each command's words, without --help.
 COMMANDS = {
@@ -61,7 +61,7 @@ COMMANDS = {
     "replay": "folder --threads --json",
     "show": "kind name --json",
     "simulate": "model --out --cohort --regimen --times --outputs --covariates --tolerance --seed --threads "
-    "--max-failed --json",
+    "--time-limit --max-failed --json",
     "trial": "study --patients --seed --out --threads --max-failed --report/--no-report --json",
 }
 

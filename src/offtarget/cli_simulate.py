@@ -49,6 +49,9 @@ def simulate(
     threads: Annotated[
         int | None, typer.Option(help="Worker threads; one a processor unless said.", min=1)
     ] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(help="Seconds for all patients; who is late has failed.", min=0.0)
+    ] = None,
     max_failed: Annotated[
         float, typer.Option(help="Share of failed patients that makes exit code 4.", callback=share)
     ] = 0.01,
@@ -59,23 +62,14 @@ def simulate(
     from offtarget.simulation.table import Writer, ready_file
 
     ready_file(out)
-    for source in (cohort, regimen, Path(model)):
-        if source is not None and out.resolve() == source.resolve():
-            raise InputError(sentence("--out", expected="a file that is not read here", got=str(out)))
-    ready = prepare(
-        model,
-        cohort=cohort,
-        regimen=regimen,
-        times=times,
-        outputs=_words(outputs),
-        covariates=_words(covariates),
-    )
+    _spare(out, cohort, regimen, Path(model))
+    ready = prepare(model, cohort=cohort, regimen=regimen, times=times, outputs=_words(outputs),
+                    covariates=_words(covariates))  # fmt: skip
     statuses: Counter[str] = Counter()
     rows = 0
     with Writer(out, ready.columns) as writer, progress_line(quiet=as_json) as progress:
-        for part in ready.parts(
-            tolerance=tolerance, threads=threads, seed=seed, statuses=statuses, progress=progress
-        ):
+        for part in ready.parts(tolerance=tolerance, threads=threads, seed=seed, statuses=statuses,
+                                progress=progress, time_limit=time_limit):  # fmt: skip
             writer.write(part)
             rows += part.num_rows
     _tell(ready, out, rows, statuses, as_json=as_json)
@@ -85,6 +79,12 @@ def simulate(
             f"{failed} of {ready.patients} patients failed, more than the {max_failed:.1%} allowed. STATUS in the "
             "result says who and why; --max-failed sets the share."
         )
+
+
+def _spare(out: Path, *sources: Path | None) -> None:
+    """Nothing that is read here is written over."""
+    if any(source is not None and out.resolve() == source.resolve() for source in sources):
+        raise InputError(sentence("--out", expected="a file that is not read here", got=str(out)))
 
 
 def _tell(ready: Prepared, out: Path, rows: int, statuses: Counter[str], *, as_json: bool) -> None:

@@ -15,7 +15,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from offtarget.arrays.schedule import Action, Schedule
 from offtarget.arrays.trajectories import Status
-from offtarget.engine import lane_implicit, lane_math
+from offtarget.engine import lane_implicit, lane_math, reference
 from offtarget.engine.ensemble import Kernel, build, simulate
 from offtarget.engine.lanes import put, take, wide
 
@@ -81,6 +81,40 @@ def test_what_branches_for_one_patient_is_chosen_for_eight(write: SimpleNamespac
     assert_allclose(found[:, 1], np.minimum(k, 2) + np.maximum(k, 1.5) + np.floor(k) + k + (k > 1))
     rest = np.sin(k) + 6 + k**2.5 + np.trunc(7 * k / 2) + np.sqrt(k) + np.log10(k) + ((k <= 1) | (k > 2))
     assert_allclose(found[:, 2], rest, rtol=1e-12)
+
+
+#: Every operator that an expression of parameters may have, with branches that some of the patients take.
+STATIC = (
+    "a + b - c * 2", "a - b", "-a / b", "a ** 2 + b ** 3 + c ** 4", "a ** -1 + a ** -2 + b ** -3",
+    "a ** 0.5 + a ** -0.5", "a ** b", "a ** (b - c)", "exp(-a) + ln(b) + log10(c)", "sqrt(a * b)",
+    "abs(a - b) + floor(c) + ceil(a)",
+    "min(a, b, c) + max(a, b, c)", "rem(7 * a, b) + quotient(7 * a, b)", "factorial(floor(a))",
+    "piecewise(1, a > 2, b, c > 2, a * b)", "piecewise(a, a > b)",
+    "(a > b) + (a >= b) + (a < b) + (a <= b) + (a == b) + (a != b)",
+    "piecewise(1, a > 1 and b > 1 and c > 1, 2, a > 1 or b > 1, 3)", "piecewise(1, xor(a > 1, b > 1), 0)",
+    "piecewise(1, not (a > 1), 0) + piecewise(1, implies(a > 1, b > 1), 0)", "sin(a) + cos(b) + tan(c / 9)",
+    "sinh(a) + cosh(b) + tanh(c)", "asin(a / 9) + acos(b / 9) + atan(c)", "asinh(a) + acosh(1 + b) + atanh(c / 9)",
+    "(a + (b * (c - (a / (b + (c * (a + b)))))))", "3", "a", "a * b * c * (a + b) * (b + c) * (c + a)",
+)  # fmt: skip
+
+
+def test_expressions_of_parameters_are_what_the_slow_twin_makes_of_them(write: SimpleNamespace) -> None:
+    """In the kernel they are a list of steps over rows (``lane_program``), in the twin a tree."""
+    rules = {f"r{k}": text for k, text in enumerate(STATIC)}
+    rules |= {
+        "last": " + ".join(f"r{k} * r{k}" for k in (0, 3, 15)),
+        "again": "piecewise(last, last > r0, r1)",
+    }
+    model = write.model("static", parameters={"a": 1.0, "b": 2.0, "c": 3.0}, species={"x": ("a", "1")},
+                        rates={"x": "last"}, rules=rules)  # fmt: skip
+    luck = np.random.default_rng(8)
+    who = write.cohort(21, **{name: luck.choice([0.5, 1.0, 1.5, 2.0, 3.7], 21) for name in "abc"})
+    found = simulate(build(model, outputs=(*rules, "x")), who, Schedule.empty(21), times=[0.0, 1.0])
+    twin = reference.simulate_reference(
+        model, who, Schedule.empty(21), times=[0.0, 1.0], outputs=(*rules, "x")
+    )
+    assert_allclose(found.values, twin.values, rtol=1e-6)
+    assert_allclose(found.values[:, 0], twin.values[:, 0], rtol=1e-13, atol=1e-15)
 
 
 def test_a_neighbour_who_fails_in_any_way_changes_nobody(window: Kernel, write: SimpleNamespace) -> None:

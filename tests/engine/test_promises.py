@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -59,8 +60,8 @@ def test_intervals_of_no_length_are_no_trouble(
     rest = 7 * np.exp(-8)
     assert_allclose(gut, [0, 0, rest, rest, rest, (rest + 30) * np.exp(-4)], rtol=1e-6)
     course = begin(closed, write.cohort(1))
-    for time, value in zip(times, gut, strict=True):
-        assert advance(closed, course, dose, time, tolerance=1e-9, method=method)[0, 6] == value
+    for at, value in zip(times, gut, strict=True):
+        assert advance(closed, course, dose, at, tolerance=1e-9, method=method)[0, 6] == value
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -195,6 +196,28 @@ def test_the_allowance_of_steps_is_a_time_limit_that_is_the_same_everywhere(
         assert result.status[5] == Status.TOO_MANY_STEPS
         assert_array_equal(np.delete(result.values, 5, axis=0), np.delete(free.values, 5, axis=0))
     assert_array_equal(results[0].values, results[1].values)
+
+
+def test_who_has_not_arrived_at_the_deadline_has_timed_out(window: Kernel, write: SimpleNamespace) -> None:
+    """A second patient has thousands of millions of steps to go: only the deadline can end that."""
+    patients = write.cohort(2, kill=np.array([2.0, 1e12]))
+    result = simulate(window, patients, Schedule.empty(2), times=[1.0, 1e6], method="explicit", budget=2**62,
+                      deadline=time.monotonic() + 0.5)  # fmt: skip
+    assert result.status.tolist()[1] == Status.TIMED_OUT
+    assert 0 < result.steps[1] < 2**62
+    assert np.isnan(result.values[1, -1]).all()
+    assert "seconds" in Status.TIMED_OUT.sentence
+
+
+def test_a_deadline_that_is_over_takes_nobody_further_and_one_to_come_changes_no_bit(
+    window: Kernel, write: SimpleNamespace
+) -> None:
+    patients, nothing = write.cohort(30, kill=np.linspace(2.0, 14.0, 30)), Schedule.empty(30)
+    over = simulate(window, patients, nothing, times=[0.0, 10.0], deadline=time.monotonic() - 1.0)
+    assert (over.status == Status.TIMED_OUT).all()
+    assert np.isnan(over.values[:, 1]).all() and np.isfinite(over.values[:, 0]).all()
+    ahead = simulate(window, patients, nothing, times=[0.0, 10.0], deadline=time.monotonic() + 1e4)
+    assert_array_equal(ahead.values, simulate(window, patients, nothing, times=[0.0, 10.0]).values)
 
 
 @pytest.mark.parametrize("bad", [0.0, -1e-6, np.nan, 1.0])

@@ -24,6 +24,7 @@ class Status(IntEnum):
     ENDLESS_EVENTS = 5
     TOO_MANY_WAITING = 6
     NO_DELAY = 7
+    TIMED_OUT = 8
 
     @property
     def sentence(self) -> str:
@@ -40,6 +41,7 @@ _SENTENCES = {
     Status.ENDLESS_EVENTS: "The model's events kept setting each other off at one instant, without end.",
     Status.TOO_MANY_WAITING: "More delayed events of the model waited to be executed than the engine keeps.",
     Status.NO_DELAY: "The delay of an event of the model was negative or not a number.",
+    Status.TIMED_OUT: "The time allowed in seconds was over before the end.",
 }
 
 

@@ -71,7 +71,19 @@ def marcher(
     if settings.DISABLE_JIT:
         static, initial, rhs, jacobian, outputs = alone
         return march.marcher(static, initial, rhs, jacobian, outputs, where.n)
-    (_, initial, _, _, outputs), (static, rhs, jacobian) = alone, eight
+    return _together(alone[1], alone[4], eight, held, sizes, where)
+
+
+def _together(
+    initial: Any,
+    outputs: Any,
+    eight: tuple[Any, ...],
+    held: list[int],
+    sizes: tuple[int, int, int],
+    where: Places,
+) -> Any:
+    """The march of one model, eight patients abreast."""
+    static, rhs, jacobian = eight
     show, renew, board = shower(outputs), renewer(static, *sizes[:2]), boarder(held, where)
     open_up, serve, seat = opener(initial, renew, show), _server(show, where), _seater(board)
     start, see_to = starter(rhs, where), _overseer(serve, renew, board)

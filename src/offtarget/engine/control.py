@@ -121,7 +121,7 @@ def attempter(rhs: Any, jacobian: Any, n: int) -> Any:
         ahead = due - t
         h = within(one.clock[STEP], ahead)
         flags[STEPS] += 1
-        if flags[STEPS] > settings.budget:
+        if flags[STEPS] > settings.budget[0]:
             flags[STATUS] = TOO_MANY_STEPS
             return
         if not h > 4e-16 * abs(t) or h < 1e-250:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from time import perf_counter
-from typing import Literal
+from time import monotonic, perf_counter
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -92,7 +94,7 @@ def begin(kernel: Kernel, cohort: Cohort, *, time: float = 0.0, seed: int = 0) -
 
 def advance(
     kernel: Kernel, course: Course, schedule: Schedule, until: ArrayLike, *, tolerance: float = 1e-6,
-    threads: int | None = None, method: Method = "auto", budget: int = 1_000_000,
+    threads: int | None = None, method: Method = "auto", budget: int = 1_000_000, deadline: float | None = None,
 ) -> Floats:  # fmt: skip
     """Carry every patient on to ``until``; the outputs there come back, shape (n, outputs), NaN rows for the failed.
 
@@ -108,8 +110,10 @@ def advance(
         tolerance: largest error of a step relative to each species' size (see ``Kernel.floor``).
         threads: worker threads; by default one for each processor. The result does not depend on it.
         method: ``auto`` chooses by stiffness; ``explicit`` and ``implicit`` insist.
-        budget: steps a patient may take from the start, instants of the model's own events included. This is the time
-            limit: counted in work rather than in seconds, it stops the same patients at the same place on any machine.
+        budget: steps a patient may take from the start, instants of the model's own events included: a limit counted in
+            work, which stops the same patients at the same place on any machine.
+        deadline: a moment of ``time.monotonic`` after which nobody steps on; whoever has not arrived is TIMED_OUT, and
+            who that is depends on the machine.
 
     Raises:
         InputError: an event for a name the model does not have, a time that goes back, a tolerance that makes no sense.
@@ -117,13 +121,14 @@ def advance(
     n = course.patients.shape[0]
     times = np.ascontiguousarray(np.broadcast_to(np.asarray(until, np.float64), (n,)))[:, None]
     values = np.empty((n, 1, len(kernel.outputs)))
-    _run(kernel, course, schedule, times.copy(), values, tolerance, threads, method, budget)
+    _run(kernel, course, schedule, times.copy(), values, tolerance, threads, method, budget, deadline)
     return values[:, 0, :]
 
 
 def simulate(
     kernel: Kernel, cohort: Cohort, schedule: Schedule, *, times: ArrayLike, tolerance: float = 1e-6,
-    threads: int | None = None, method: Method = "auto", budget: int = 1_000_000, seed: int = 0,
+    threads: int | None = None, method: Method = "auto", budget: int = 1_000_000, deadline: float | None = None,
+    seed: int = 0,
 ) -> Trajectories:  # fmt: skip
     """Every patient from time zero (or the first time, when that is earlier) through all times.
 
@@ -132,7 +137,7 @@ def simulate(
         cohort, schedule: n patients; see ``begin`` and ``advance``. Outputs at the instant of an event show the state
             before it.
         times: shape (m,), ascending.
-        tolerance, threads, method, budget: see ``advance``.
+        tolerance, threads, method, budget, deadline: see ``advance``.
         seed: see ``begin``.
 
     Raises:
@@ -143,7 +148,7 @@ def simulate(
         raise InputError(sentence("times", expected="finite times in ascending order", got=at[0].tolist()))
     course = begin(kernel, cohort, time=min(0.0, float(at[0, 0])) if at.size else 0.0, seed=seed)
     values = np.empty((cohort.size, at.shape[1], len(kernel.outputs)))
-    _run(kernel, course, schedule, at, values, tolerance, threads, method, budget)
+    _run(kernel, course, schedule, at, values, tolerance, threads, method, budget, deadline)
     return Trajectories(
         cohort.patients, at[0], kernel.outputs, kernel.output_units, values, course.status, course.steps
     )
@@ -151,35 +156,60 @@ def simulate(
 
 def _run(
     kernel: Kernel, course: Course, schedule: Schedule, times: Floats, values: Floats, tolerance: float,
-    threads: int | None, method: Method, budget: int,
+    threads: int | None, method: Method, budget: int, deadline: float | None,
 ) -> None:  # fmt: skip
-    n = course.patients.shape[0]
+    n, alive = course.patients.shape[0], course.status == Status.FINISHED
+    _check(tolerance, threads, method)
+    if times.size and np.any((times[:, 0] < course.arrays.clock[:, Clock.NOW]) & alive):
+        raise InputError(
+            sentence("until", expected="a time not before the patient's present one", got="an earlier one")
+        )
+    events, allowance = _events(kernel, schedule, n), np.array([budget], np.int64)
+    settings = Settings(
+        float(tolerance), allowance, _METHODS[method], kernel.floor, kernel.share, kernel.counts
+    )
+    with _until(deadline, allowance):
+        _march(kernel, course, (events, settings, times, values), n, threads)
+    flags = course.arrays.flags
+    cut = alive & (flags[:, Flag.STATUS] == Status.TOO_MANY_STEPS) & (flags[:, Flag.STEPS] <= budget)
+    flags[cut, Flag.STATUS] = Status.TIMED_OUT
+
+
+def _check(tolerance: float, threads: int | None, method: Method) -> None:
     if not 1e-14 <= tolerance <= 0.1:
         raise InputError(sentence("tolerance", expected="a number from 1e-14 to 0.1", got=tolerance))
     if method not in _METHODS:
         raise InputError(sentence("method", expected='"auto", "explicit" or "implicit"', got=method))
     if threads is not None and threads < 1:
         raise InputError(sentence("threads", expected="one or more", got=threads))
-    alive = course.status == Status.FINISHED
-    if times.size and np.any((times[:, 0] < course.arrays.clock[:, Clock.NOW]) & alive):
-        raise InputError(
-            sentence("until", expected="a time not before the patient's present one", got="an earlier one")
-        )
-    events = _events(kernel, schedule, n)
-    settings = Settings(
-        float(tolerance), int(budget), _METHODS[method], kernel.floor, kernel.share, kernel.counts
-    )
+
+
+@contextmanager
+def _until(deadline: float | None, allowance: NDArray[np.int64]) -> Iterator[None]:
+    """Take everybody's steps away at the deadline: compiled code reads the allowance as it goes."""
+    if deadline is None:
+        yield
+        return
+    timer = threading.Timer(max(0.0, deadline - monotonic()), allowance.fill, (-1,))
+    timer.daemon = True
+    if deadline <= monotonic():
+        allowance.fill(-1)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _march(kernel: Kernel, course: Course, work: tuple[Any, ...], n: int, threads: int | None) -> None:
+    """The compiled march; queues of the model's own events grow when one is full."""
     own = course.pending
     if own is None:
-        _share(partial(kernel.entry, course.arrays, events, settings, times, values), n, threads)
+        _share(partial(kernel.entry, course.arrays, *work), n, threads)
         return
     own.notes[:, Note.COLUMN] = 0
     while True:
-        _share(
-            partial(kernel.entry, course.arrays, own, kernel.plan, events, settings, times, values),
-            n,
-            threads,
-        )
+        _share(partial(kernel.entry, course.arrays, own, kernel.plan, *work), n, threads)
         full = own.notes[:, Note.FULL] == 1
         if not full.any():
             return

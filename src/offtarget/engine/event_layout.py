@@ -147,6 +147,6 @@ SIGNATURE = void(
     _of(pending(_PLAN._replace(first=np.zeros(1, np.int64)), np.zeros(0, np.uint64), 0.0, 0)),
     _of(_PLAN),
     _of(Events(_WHOLE, _ANY, _WHOLE, _WHOLE, _ANY)),
-    _of(Settings(1e-6, 1, 0, _ANY, _ANY, _WHOLE)),
+    _of(Settings(1e-6, np.zeros(1, np.int64), 0, _ANY, _ANY, _WHOLE)),
     _of(np.zeros((1, 1))), _of(np.zeros((1, 1, 1))), int64, int64,
 )  # fmt: skip

@@ -47,7 +47,7 @@ def leaper(rhs: Any, jacobian: Any, where: Places, *, implicit: bool) -> Any:
         end = choose(h == ahead, due, t + h)
         count = take(a, at.STEPS) + 1.0
         put(a, at.STEPS, count)
-        over = count > float(settings.budget)
+        over = count > float(settings.budget[0])
         stuck = ~(h > 4e-16 * absolute(t)) | (h < 1e-250)
         step(t, h, a)
         error = measure(a, where, settings)

@@ -106,7 +106,7 @@ class Settings(NamedTuple):
     """What is the same for all patients of one call."""
 
     tolerance: float
-    budget: int  #: steps a patient may take in all
+    budget: Ints  #: steps a patient may take in all, (1,); taken away while they run when time is up
     method: int  #: 0 decides by stiffness, 1 explicit, 2 implicit
     floor: Floats  #: absolute floor of each species, (species,)
     share: Floats  #: floor of each species as a share of its peak, (species,)
@@ -144,8 +144,8 @@ def patients(n: int, species: int, parameters: int, statics: int, time: float) -
 NOW, BEFORE, TIME, STEP, ERROR = (int(column) for column in Clock)
 (STATUS, STEPS, BEGUN, CHANGED, IMPLICIT, STIFF, CALM, PATIENCE, BELOW, SLOPE_KNOWN, CURSOR,
  COLUMN) = (int(column) for column in Flag)  # fmt: skip
-(FINISHED, TOO_MANY_STEPS, NOT_FINITE, STEP_TOO_SMALL, NEGATIVE, ENDLESS_EVENTS, TOO_MANY_WAITING,
- NO_DELAY) = (int(status) for status in Status)  # fmt: skip
+(FINISHED, TOO_MANY_STEPS, NOT_FINITE, STEP_TOO_SMALL, NEGATIVE, ENDLESS_EVENTS, TOO_MANY_WAITING, NO_DELAY,
+ _) = (int(status) for status in Status)  # fmt: skip
 
 _ANY = np.zeros(0)
 #: The types of the compiled entry's arguments.
@@ -153,6 +153,6 @@ _of: Any = typeof
 SIGNATURE = void(
     _of(patients(0, 1, 1, 1, 0.0)),
     _of(Events(np.zeros(0, np.int64), _ANY, np.zeros(0, np.int64), np.zeros(0, np.int64), _ANY)),
-    _of(Settings(1e-6, 1, 0, _ANY, _ANY, np.zeros(0, np.int64))),
+    _of(Settings(1e-6, np.zeros(1, np.int64), 0, _ANY, _ANY, np.zeros(0, np.int64))),
     _of(np.zeros((1, 1))), _of(np.zeros((1, 1, 1))), int64, int64,
 )  # fmt: skip

@@ -168,7 +168,7 @@ def _settler(rhs: Any, watched: Any, notice: Any, execute: Any, search: Any) -> 
             mine.notes[LOOK] = 0
             one.flags[STATUS] = notice(at, desk.look, p, s, mine, plan, desk)
             one.flags[STEPS] += 1  # counted, so that instants without end use up the allowance
-            if one.flags[STEPS] > settings.budget:
+            if one.flags[STEPS] > settings.budget[0]:
                 one.flags[STATUS] = TOO_MANY_STEPS
             if one.flags[STATUS] != FINISHED:
                 return

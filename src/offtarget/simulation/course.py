@@ -54,8 +54,9 @@ class Ward:
 
 
 def follow(
-    ward: Ward, first: int, last: int, *, tolerance: float, threads: int | None, seed: int
-) -> tuple[list[Floats], list[str]]:
+    ward: Ward, first: int, last: int, *, tolerance: float, threads: int | None, seed: int,
+    deadline: float | None = None,
+) -> tuple[list[Floats], list[str]]:  # fmt: skip
     """Some patients to their ends: outputs of each, shape (their times, outputs), and a status each.
 
     Args:
@@ -64,6 +65,7 @@ def follow(
         tolerance: largest error of a step relative to each species' size.
         threads: worker threads.
         seed: settles what is left to chance: the order of a model's own events of one instant and equal priority.
+        deadline: see ``engine.ensemble.advance``.
     """
     cohort = ward.cohort.take(np.arange(first, last))
     lines = [ward.line(i) for i in range(first, last)]
@@ -74,14 +76,13 @@ def follow(
     course = begin(ward.kernel, cohort, seed=seed)
     if most and (looks == looks[0]).all():
         ran = simulate(ward.kernel, cohort, schedule, times=looks[0], tolerance=tolerance, threads=threads,
-                       seed=seed)  # fmt: skip
+                       deadline=deadline, seed=seed)  # fmt: skip
         values, status = ran.values, ran.status
     else:
         values = np.empty((len(lines), most, len(ward.kernel.outputs)))
         for j in range(most):
-            values[:, j] = advance(
-                ward.kernel, course, schedule, looks[:, j], tolerance=tolerance, threads=threads
-            )
+            values[:, j] = advance(ward.kernel, course, schedule, looks[:, j], tolerance=tolerance, threads=threads,
+                                   deadline=deadline)  # fmt: skip
         status = course.status
     _still(values, looks)
     return _judged([values[i, : line.reads.size] for i, line in enumerate(lines)], status, lost)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,7 @@ class Prepared:
         return len(self.ward.ids)
 
     def parts(self, *, tolerance: float = 1e-6, threads: int | None = None, seed: int = 1, statuses: Counter[str],
-              progress: Progress | None = None) -> Iterator[Any]:  # fmt: skip
+              progress: Progress | None = None, time_limit: float | None = None) -> Iterator[Any]:  # fmt: skip
         """The result, some patients at a time, as Arrow tables.
 
         Args:
@@ -81,12 +82,15 @@ class Prepared:
             seed: settles the order of a model's own events of one instant and equal priority.
             statuses: filled with how many patients ended how.
             progress: called with patients done and patients in all.
+            time_limit: seconds for everybody together; who has not arrived by then is TIMED_OUT.
         """
+        deadline = None if time_limit is None else monotonic() + time_limit
         looks = max((line.reads.size for line in self.ward.timelines), default=1)
         size = int(np.clip(_PART // max(1, looks * len(self.ward.kernel.outputs)), 16, 4096))
         for first in range(0, self.patients, size):
             last = min(first + size, self.patients)
-            values, status = follow(self.ward, first, last, tolerance=tolerance, threads=threads, seed=seed)
+            values, status = follow(self.ward, first, last, tolerance=tolerance, threads=threads, seed=seed,
+                                    deadline=deadline)  # fmt: skip
             statuses.update(status)
             shown = [self.ward.line(i).shown for i in range(first, last)]
             wide = len(self.columns.names)
@@ -100,7 +104,7 @@ class Prepared:
 def simulate_table(
     model: Model | str | Path, *, cohort: object = None, regimen: object = None, times: str | None = None,
     outputs: Sequence[str] = (), covariates: Sequence[str] = (), tolerance: float = 1e-6, threads: int | None = None,
-    seed: int = 1, progress: Progress | None = None,
+    seed: int = 1, progress: Progress | None = None, time_limit: float | None = None,
 ) -> Simulation:  # fmt: skip
     """A tidy table of a model's outputs for a table of patients under a table of events.
 
@@ -117,6 +121,7 @@ def simulate_table(
         threads: worker threads; by default one for each processor. The result does not depend on it.
         seed: settles the order of a model's own events of one instant and equal priority.
         progress: called with patients done and patients in all.
+        time_limit: seconds for everybody together; who has not arrived by then has the status ``timed out``.
 
     Raises:
         InputError: what is wrong in the model, a table, or a text, in a sentence.
@@ -131,7 +136,14 @@ def simulate_table(
     )
     statuses: Counter[str] = Counter()
     parts = list(
-        ready.parts(tolerance=tolerance, threads=threads, seed=seed, statuses=statuses, progress=progress)
+        ready.parts(
+            tolerance=tolerance,
+            threads=threads,
+            seed=seed,
+            statuses=statuses,
+            progress=progress,
+            time_limit=time_limit,
+        )
     )
     table = pa.concat_tables(parts) if parts else ready.columns.schema.empty_table()
     return Simulation(table, ready.columns.unit_of, dict(statuses), ready.notes)
