@@ -63,6 +63,27 @@ def test_a_quantile_on_the_edge_of_a_step_is_not_one_off() -> None:
     )
 
 
+@pytest.mark.parametrize("mean", [1e7, 1e9, 5e10, 1e12])
+def test_a_count_too_large_to_tell_from_the_next_is_still_the_normal_quantile(mean: float) -> None:
+    probability = np.array([1e-6, 0.3, 0.5, 0.999])
+    normal = np.array([-4.753424308822899, -0.5244005127080409, 0.0, 3.090232306167813])
+    count = poisson_quantile(probability, np.full(4, mean))
+    np.testing.assert_allclose((count - mean) / np.sqrt(mean), normal, atol=0.01)
+
+
+def test_without_end_is_a_great_many_and_no_number_is_none() -> None:
+    count = poisson_quantile(np.array([0.5, 0.5]), np.array([np.inf, np.nan]))
+    np.testing.assert_array_equal(count, [1e15, 0.0])
+
+
+def test_a_mean_that_is_next_to_nothing_gives_nothing_or_next_to_nothing() -> None:
+    """Of so small a mean the chance of two or more is half its square: 5e-17 is left out of every probability below."""
+    mean = np.full(4, 1e-8)
+    probability = np.array([1e-16, 0.5, 1 - 2e-8, 1 - 1e-9])
+    np.testing.assert_array_equal(poisson_quantile(probability, mean), [0, 0, 0, 1])
+    np.testing.assert_array_equal(poisson_quantile(probability, np.zeros(4)), 0)
+
+
 def test_counts_vary_as_poisson_when_nothing_else_does() -> None:
     """40,000 samples of 100,000 controls at 0.02 %: mean and variance 20, each within five standard errors."""
     sample = _measure(_with(copies=100_000, copies_log_sd=0, error_log10_sd=0, missed=0), 0.02)
