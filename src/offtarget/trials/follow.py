@@ -1,13 +1,13 @@
 """Follow the patients of one arm visit by visit: integrate, measure, decide, and note what the endpoints need.
 
-Patients are independent, so each round takes every patient to that patient's own next stop: a visit, or a day on which
-a trajectory is recorded. Nothing a rule decides can reach back in time.
+Patients are independent, so each round takes every patient to that patient's own next visit, stopping on the way on the
+days on which a trajectory is recorded. Nothing a rule decides can reach back in time.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,7 @@ from offtarget.trials.agenda import Agenda
 from offtarget.trials.assay import Sample
 from offtarget.trials.endpoint import Clock
 from offtarget.trials.extinction import EXTINCT, extinctions
-from offtarget.trials.history import History, Mask
+from offtarget.trials.history import Days, History, Mask
 from offtarget.trials.result import Outcome
 from offtarget.trials.setup import MEASURED, Setup
 from offtarget.trials.treatment import Treatment
@@ -77,13 +77,12 @@ def follow(
     """
     ward = _Ward(setup, arm, kernel, cohort, seed, days)
     course = begin(kernel, cohort)
-    now = np.zeros(cohort.size)
-    while (stop := ward.next_stop()) is not None:
-        schedule = ward.schedule(now, stop)
-        outputs = advance(kernel, course, schedule, stop, threads=threads)
-        ward.seen(stop, outputs, np.asarray(course.status))
-        now = stop
-    return ward.discharge(np.asarray(course.status))
+    while (day := ward.next_visit()) is not None:
+        for stop in ward.stops(day):
+            outputs = advance(kernel, course, ward.schedule(stop), stop, threads=threads)
+            ward.record(stop, outputs)
+        ward.seen(day, outputs, course.status)
+    return ward.discharge(course.status)
 
 
 class _Ward:
@@ -108,41 +107,53 @@ class _Ward:
         self.values = np.full((n, days.size, len(kernel.outputs)), np.nan)
         self.measured = np.full((n, days.size), np.nan)
         self.detected = np.zeros((n, days.size), bool)
-        self.recorded = np.zeros(n, np.int64)
-        self.last = np.zeros(n)
+        self.records, self.recorded = np.append(days, np.inf), np.zeros(n, np.int64)
+        self.now = np.zeros(n)
 
-    def schedule(self, now: NDArray[np.float64], until: NDArray[np.float64]) -> Schedule:
-        """What happens to each patient between two stops: doses, and clones found gone at the last one."""
-        parts = [*self.gone, *self.treatment.events(now, until)]
+    def next_visit(self) -> Days | None:
+        """The day of each patient's next visit, of the last record where no visit is left, shape (n,).
+
+        Who has neither stays; None when that is everyone.
+        """
+        visit, records = np.isfinite(self.agenda.due), self.recorded < self.days.size
+        if not (visit | records).any():
+            return None
+        return np.where(visit, self.agenda.due, np.where(records, self.days[-1], self.now))
+
+    def stops(self, day: Days) -> Iterator[Days]:
+        """The way to ``day``, shape (n,) each: from record to record; who has arrived waits for the others."""
+        arrived = False
+        while not arrived:
+            stop = np.minimum(self.records[self.recorded], day)
+            yield stop
+            arrived = bool((stop == day).all())
+
+    def schedule(self, until: Days) -> Schedule:
+        """What happens to each patient from now on: doses, and clones found gone at the last visit."""
+        parts = [*self.gone, *self.treatment.events(self.now, until)]
         self.gone = []
         return Schedule.joined(self.cohort.size, parts)
 
-    def next_stop(self) -> NDArray[np.float64] | None:
-        """The day to which each patient goes next; None when nobody has anywhere to go."""
-        record = np.append(self.days, np.inf)[self.recorded]
-        stop = np.minimum(self.agenda.due, record)
-        if not np.isfinite(stop).any():
-            return None
-        return np.where(np.isfinite(stop), stop, self.last)
-
-    def seen(self, day: NDArray[np.float64], outputs: NDArray[np.float64], status: NDArray[np.int8]) -> None:
-        """Everyone has reached ``day``: record, and hold the visits that are due."""
-        alive = status == Status.FINISHED
-        recording = np.append(self.days, np.inf)[self.recorded] == day
-        who = np.flatnonzero(recording)
+    def record(self, day: Days, outputs: NDArray[np.float64]) -> None:
+        """Everyone has reached ``day``: keep the outputs of those for whom it is a day to record."""
+        who = np.flatnonzero(self.records[self.recorded] == day)
         self.values[who, self.recorded[who]] = outputs[who]
         self.recorded[who] += 1
+        self.now = day
+
+    def seen(self, day: Days, outputs: NDArray[np.float64], status: NDArray[np.int8]) -> None:
+        """Everyone has reached ``day``: hold the visits that are due. Who has failed is not seen again."""
+        alive = status == Status.FINISHED
         self.recorded[~alive] = self.days.size
         self.agenda.drop(~alive)
         visiting = alive & (self.agenda.due == day)
-        self.last = day
         if visiting.any():
             self._visit(visiting, day, outputs[:, self.column])
             self.final[visiting] = outputs[visiting]
             self.gone = extinctions(self.kernel, self.clones, outputs, visiting, day)
         self.cells = np.where(alive, outputs[:, self.places].sum(axis=1), np.nan)
 
-    def _visit(self, rows: Mask, day: NDArray[np.float64], truth: NDArray[np.float64]) -> None:
+    def _visit(self, rows: Mask, day: Days, truth: NDArray[np.float64]) -> None:
         sample = self._measure(rows, day, truth)
         self.treatment.enter(self.history, rows, day)
         self.history.record(rows, day, sample, gap=self.agenda.longest_gap(day))
@@ -151,7 +162,7 @@ class _Ward:
         self.agenda.turn(rows)
         self._decide(rows & self.history.fresh, day)
 
-    def _measure(self, rows: Mask, day: NDArray[np.float64], truth: NDArray[np.float64]) -> Sample:
+    def _measure(self, rows: Mask, day: Days, truth: NDArray[np.float64]) -> Sample:
         sample = self.trial.assay.measure(
             np.where(rows, truth, 0.0), self.cohort.patients, day=day, seed=self.seed
         )
@@ -162,7 +173,7 @@ class _Ward:
         self.detected[who, nearest[who]] = sample.detected[who]
         return sample
 
-    def _decide(self, rows: Mask, day: NDArray[np.float64]) -> None:
+    def _decide(self, rows: Mask, day: Days) -> None:
         """Apply the rules in their order. A rule fires only where it changes what the patient is given."""
         decided = {
             drug: np.zeros(rows.shape, bool) for drug in self.trial.drugs

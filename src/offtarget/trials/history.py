@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from offtarget.trials.assay import LEVELS, Assay, Sample
 
-__all__ = ["History", "Mask"]
+__all__ = ["Days", "History", "Mask"]
 
 Days = NDArray[np.float64]
 Mask = NDArray[np.bool_]
