@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from offtarget.errors import InputError
-from offtarget.randomness import Stream, philox, stream
+from offtarget.randomness import Stream, philox, stream, uniforms
 
 _ONES = 0xFFFFFFFF
 _KNOWN = [
@@ -165,3 +165,13 @@ def test_a_stream_is_a_value_with_no_state() -> None:
     first = luck.uniform(np.arange(100))
     assert np.array_equal(first, luck.uniform(np.arange(100)))
     assert luck == Stream(luck.key, luck.salt)
+
+
+def test_streams_drawn_together_draw_what_each_draws_alone() -> None:
+    streams = [stream(7, "assay", purpose) for purpose in ("copies", "error", "count")]
+    patients, counter = np.arange(6).reshape(2, 3), np.array([5, 0, 2**32 - 1])
+    together = uniforms(streams, patients, counter)
+    assert together.shape == (3, 2, 3)
+    for one, drawn in zip(streams, together, strict=True):
+        np.testing.assert_array_equal(drawn, one.uniform(patients, counter))
+        assert drawn[1, 2] == one.uniform(5, 2**32 - 1)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offtarget.evidence import Evidence, Grade, Quantity
-from offtarget.randomness import stream
+from offtarget.randomness import stream, uniforms
 from offtarget.records import Table
 
 __all__ = ["LEVELS", "Assay", "Sample", "default_assay", "read_assay"]
@@ -31,6 +31,8 @@ LEVELS: Mapping[str, float] = MappingProxyType(
 CONTROLS: Mapping[str, float] = MappingProxyType({"MR4": 10_000.0, "MR4.5": 32_000.0, "MR5": 100_000.0})
 #: Least control transcripts for an undetectable result to be reported at all: as for MR4.
 _LEAST = CONTROLS["MR4"]
+#: What chance decides about a sample, each with a stream of its own.
+_LUCK = ("copies", "error", "count", "missed")
 #: Counts to walk at most from the first guess: a dozen are needed where the mean is next to nothing and the probability
 #: next to one. Among ten millions, where the distribution function's own digits run out, one count more is nothing.
 _WALK = 20
@@ -83,21 +85,19 @@ class Assay:
             day: day of the visit, shape (n,).
             seed: the run's seed.
         """
-        when = np.rint(day * 16).astype(
-            np.uint64
-        )  # a month is 487 sixteenths of a day: no two visits share a number
-
-        def luck(purpose: str) -> Floats:
-            return stream(seed, "assay", purpose).uniform(patients, when)
+        # a month is 487 sixteenths of a day: no two visits share a number
+        when = np.rint(day * 16).astype(np.uint64)
+        luck = uniforms([stream(seed, "assay", purpose) for purpose in _LUCK], patients, when)
+        of_copies, of_error, of_count, of_missed = luck
 
         from scipy.special import ndtri
 
-        copies = np.rint(self.copies.value * np.exp(self.copies_log_sd.value * ndtri(luck("copies"))))
-        error = 10.0 ** (self.error_log10_sd.value * ndtri(luck("error")))
-        count = poisson_quantile(luck("count"), np.maximum(truth, 0.0) / 100.0 * copies * error)
+        copies = np.rint(self.copies.value * np.exp(self.copies_log_sd.value * ndtri(of_copies)))
+        error = 10.0 ** (self.error_log10_sd.value * ndtri(of_error))
+        count = poisson_quantile(of_count, np.maximum(truth, 0.0) / 100.0 * copies * error)
         with np.errstate(divide="ignore", invalid="ignore"):
             measured = np.where(copies > 0, np.minimum(100.0 * count / copies, 100.0), 0.0)
-        taken = (luck("missed") >= self.missed.value) & ((count > 0) | (copies >= _LEAST))
+        taken = (of_missed >= self.missed.value) & ((count > 0) | (copies >= _LEAST))
         return Sample(measured, count > 0, copies, taken)
 
     def meets(self, level: str, sample: Sample) -> Mask:
