@@ -16,6 +16,7 @@ from offtarget.records import Table
 from offtarget.trials.assay import (
     CONTROLS,
     LEVELS,
+    ROW,
     Assay,
     Sample,
     default_assay,
@@ -43,6 +44,10 @@ def _sample(measured: float, copies: float, taken: bool = True) -> Sample:
         measured=np.array([measured]), detected=np.array([measured > 0]), copies=np.array([copies]),
         taken=np.array([taken]),
     )  # fmt: skip
+
+
+def _meets(assay: Assay, level: str, sample: Sample) -> bool:
+    return bool(assay.scored(sample)[ROW[level], 0])
 
 
 @given(st.lists(st.tuples(st.floats(1e-12, 1 - 1e-12), st.floats(-6, 6)), min_size=1, max_size=50))
@@ -159,26 +164,27 @@ def test_missing_visits_changes_no_result_that_was_had() -> None:
 @pytest.mark.parametrize("level", [name for name in LEVELS if name != "undetectable"])
 def test_a_level_is_met_at_its_threshold_and_not_above_it(level: str) -> None:
     assay, at = default_assay(), LEVELS[level]
-    assert assay.meets(level, _sample(at, 1e6))[0]
-    assert not assay.meets(level, _sample(at * 1.0001, 1e6))[0]
-    assert not assay.meets(level, _sample(at / 2, 1e6, taken=False))[0]
+    assert _meets(assay, level, _sample(at, 1e6))
+    assert not _meets(assay, level, _sample(at * 1.0001, 1e6))
+    assert not _meets(assay, level, _sample(at / 2, 1e6, taken=False))
 
 
 @pytest.mark.parametrize(("level", "needed"), CONTROLS.items())
 def test_a_deep_level_needs_a_large_enough_sample_found_or_not(level: str, needed: float) -> None:
     assay = default_assay()
     for measured in (0.0, LEVELS[level] / 2):
-        assert assay.meets(level, _sample(measured, needed))[0]
-        assert not assay.meets(level, _sample(measured, needed - 1))[0]
+        assert _meets(assay, level, _sample(measured, needed))
+        assert not _meets(assay, level, _sample(measured, needed - 1))
     of_this_study = replace(assay, sensitivity=level)
-    assert of_this_study.meets("undetectable", _sample(0.0, needed))[0]
-    assert not of_this_study.meets("undetectable", _sample(0.0, needed - 1))[0]
-    assert not of_this_study.meets("undetectable", _sample(1e-4, 1e7))[0]
+    assert _meets(of_this_study, "undetectable", _sample(0.0, needed))
+    assert not _meets(of_this_study, "undetectable", _sample(0.0, needed - 1))
+    assert not _meets(of_this_study, "undetectable", _sample(1e-4, 1e7))
 
 
 def test_whoever_meets_a_level_meets_the_shallower_ones() -> None:
     sample = _measure(default_assay(), 2e-3)
-    met = [default_assay().meets(level, sample) for level in ("MMR", "MR4", "MR4.5", "MR5")]
+    scored = default_assay().scored(sample)
+    met = [scored[ROW[level]] for level in ("MMR", "MR4", "MR4.5", "MR5")]
     for shallow, deep in pairwise(met):
         assert not (deep & ~shallow).any()
         assert deep.any()

@@ -18,7 +18,7 @@ from offtarget.evidence import Evidence, Grade, Quantity
 from offtarget.randomness import stream, uniforms
 from offtarget.records import Table
 
-__all__ = ["LEVELS", "Assay", "Sample", "default_assay", "read_assay"]
+__all__ = ["BOUNDS", "LEVELS", "ROW", "Assay", "Sample", "default_assay", "read_assay"]
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -27,6 +27,9 @@ Mask = NDArray[np.bool_]
 LEVELS: Mapping[str, float] = MappingProxyType(
     {"EMR": 10.0, "MR2": 1.0, "MMR": 0.1, "MR4": 0.01, "MR4.5": 0.0032, "MR5": 0.001, "undetectable": 0.0}
 )
+#: The row of each level in arrays that hold all of them, and the bounds as such a column.
+ROW: Mapping[str, int] = MappingProxyType({level: row for row, level in enumerate(LEVELS)})
+BOUNDS = np.array([*LEVELS.values()])[:, None]
 #: Control transcripts a sample needs to be scored at a level, whether or not BCR-ABL1 is found. Source: cross2015.
 CONTROLS: Mapping[str, float] = MappingProxyType({"MR4": 10_000.0, "MR4.5": 32_000.0, "MR5": 100_000.0})
 #: Least control transcripts for an undetectable result to be reported at all: as for MR4.
@@ -100,16 +103,22 @@ class Assay:
         taken = (of_missed >= self.missed.value) & ((count > 0) | (copies >= _LEAST))
         return Sample(measured, count > 0, copies, taken)
 
-    def meets(self, level: str, sample: Sample) -> Mask:
-        """Where a sample meets a level: at or below its threshold or undetectable, and large enough to say so.
+    def scored(self, sample: Sample) -> Mask:
+        """Where a sample is scored at each level: at or below its bound or undetectable, and large enough to say so.
 
         Args:
-            level: a key of ``LEVELS``.
             sample: the samples, shape (n,).
+
+        Returns:
+            Shape (levels, n), the rows as in ``ROW``.
         """
-        needed = CONTROLS[self.sensitivity] if level == "undetectable" else CONTROLS.get(level, 0.0)
-        below = ~sample.detected | (sample.measured <= LEVELS[level])
+        needed = np.array([self._needed(level) for level in LEVELS])[:, None]
+        below = ~sample.detected | (sample.measured <= BOUNDS)
         return np.asarray(sample.taken & below & (sample.copies >= needed))
+
+    def _needed(self, level: str) -> float:
+        """Control transcripts a sample needs to be scored at a level."""
+        return CONTROLS[self.sensitivity] if level == "undetectable" else CONTROLS.get(level, 0.0)
 
     def limit(self) -> float:
         """The level the study's sensitivity stands for, percent IS: where a figure draws its detection limit."""
@@ -117,9 +126,8 @@ class Assay:
 
     def can_show(self, level: str) -> bool:
         """Whether any but a rare sample is large enough to show a level."""
-        needed = CONTROLS[self.sensitivity] if level == "undetectable" else CONTROLS.get(level, 0.0)
         large = self.copies.value * float(np.exp(3.0 * self.copies_log_sd.value))
-        return bool(large >= needed)
+        return bool(large >= self._needed(level))
 
 
 def poisson_quantile(probability: Floats, mean: Floats) -> Floats:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from offtarget.errors import InputError, nearest, sentence
-from offtarget.trials.assay import LEVELS
+from offtarget.trials.assay import LEVELS, ROW
 from offtarget.trials.history import History, Mask
 from offtarget.trials.visits import duration
 
@@ -57,8 +57,8 @@ class Met(Condition):
     confirmed: bool = False
 
     def holds(self, history: History) -> Mask:
-        met = history.scored[self.level]
-        return np.asarray(met & history.before_scored[self.level]) if self.confirmed else met
+        met = history.scored[ROW[self.level]]
+        return np.asarray(met & history.before_scored[ROW[self.level]]) if self.confirmed else met
 
     def window(self) -> tuple[float, float]:
         return -math.inf, LEVELS[self.level]
@@ -77,8 +77,8 @@ class Held(Condition):
 
     def holds(self, history: History) -> Mask:
         with np.errstate(invalid="ignore"):
-            long = history.now - history.since[self.level] >= self.days - 1e-6
-        return np.asarray(history.scored[self.level] & long)
+            long = history.now - history.since[ROW[self.level]] >= self.days - 1e-6
+        return np.asarray(history.scored[ROW[self.level]] & long)
 
     def earliest(self) -> float:
         return self.days
@@ -95,7 +95,9 @@ class Lost(Condition):
     confirmed: bool = False
 
     def holds(self, history: History) -> Mask:
-        return np.asarray(history.ever[self.level] & Above(LEVELS[self.level], self.confirmed).holds(history))
+        return np.asarray(
+            history.ever[ROW[self.level]] & Above(LEVELS[self.level], self.confirmed).holds(history)
+        )
 
     def window(self) -> tuple[float, float]:
         return LEVELS[self.level], math.inf

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from offtarget.trials.assay import LEVELS, Assay, Sample
+from offtarget.trials.assay import BOUNDS, LEVELS, Assay, Sample
 
 __all__ = ["Days", "History", "Mask"]
 
@@ -23,11 +23,12 @@ class History:
         before_measured, before_detected, before_taken: the sample before it.
         first_positive: first sample of the present unbroken run of positive samples, percent; NaN outside one.
         positives: how many samples the present run of positive samples has.
-        scored, before_scored: level -> whether the latest sample, and the one before it, was scored at that level.
-        since: level -> day of the first sample of the present run at that level, NaN when there is none. A sample
-            above the level ends a run; one too small to be scored does not, but a gap between two samples scored at
-            the level that is longer than ``record`` is told does: the second begins another.
-        ever: level -> whether the level was ever met.
+        scored, before_scored: whether the latest sample, and the one before it, was scored at each level: shape
+            (levels, n), the rows as in ``assay.ROW``.
+        since: day of the first sample of the present run at each level, NaN when there is none, shape (levels, n). A
+            sample above the level ends a run; one too small to be scored does not, but a gap between two samples
+            scored at the level that is longer than ``record`` is told does: the second begins another.
+        ever: whether each level was ever met, shape (levels, n).
         on_days: drug -> days on the drug so far.
         off_since: drug -> day the drug was last stopped, NaN while it is taken or before it was.
     """
@@ -43,11 +44,10 @@ class History:
         self.detected, self.before_detected = np.zeros(patients, bool), np.zeros(patients, bool)
         self.taken, self.before_taken = np.zeros(patients, bool), np.zeros(patients, bool)
         self.first_positive, self.positives = filled(np.nan), np.zeros(patients, np.int64)
-        self.scored = {level: np.zeros(patients, bool) for level in LEVELS}
-        self.before_scored = {level: np.zeros(patients, bool) for level in LEVELS}
-        self._last = {level: filled(np.nan) for level in LEVELS}
-        self.since = {level: filled(np.nan) for level in LEVELS}
-        self.ever = {level: np.zeros(patients, bool) for level in LEVELS}
+        levels = (len(LEVELS), patients)
+        self.scored, self.before_scored = np.zeros(levels, bool), np.zeros(levels, bool)
+        self.since, self._last = np.full(levels, np.nan), np.full(levels, np.nan)
+        self.ever = np.zeros(levels, bool)
         self.on_days = {drug: filled(0.0) for drug in drugs}
         self.off_since = {drug: filled(np.nan) for drug in drugs}
 
@@ -73,17 +73,15 @@ class History:
             begins, sample.measured, np.where(new & ~positive, np.nan, self.first_positive)
         )
         self.positives = np.where(positive, self.positives + 1, np.where(new, 0, self.positives))
-        for level, threshold in LEVELS.items():
-            met = new & self.assay.meets(level, sample)
-            broken = new & sample.detected & (sample.measured > threshold)
-            with np.errstate(invalid="ignore"):
-                broken |= new & (day - self._last[level] > gap)
-            run = np.where(broken, np.nan, self.since[level])
-            self.since[level] = np.where(met & np.isnan(run), day, run)
-            self._last[level] = np.where(met, day, self._last[level])
-            self.ever[level] |= met
-            self.before_scored[level] = np.where(new, self.scored[level], self.before_scored[level])
-            self.scored[level] = np.where(new, met, self.scored[level])
+        met = new & self.assay.scored(sample)
+        with np.errstate(invalid="ignore"):
+            broken = new & ((sample.detected & (sample.measured > BOUNDS)) | (day - self._last > gap))
+        run = np.where(broken, np.nan, self.since)
+        self.since = np.where(met & np.isnan(run), day, run)
+        self._last = np.where(met, day, self._last)
+        self.ever = self.ever | met
+        self.before_scored = np.where(new, self.scored, self.before_scored)
+        self.scored = np.where(new, met, self.scored)
 
     def dose(self, drug: str, rows: Mask, days: Days, *, taking: Mask, ended: Days) -> None:
         """Enter treatment since the last visit.
