@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,12 +16,18 @@ from offtarget.engine.reference import simulate_reference
 from offtarget.errors import InputError, UnsupportedError
 from offtarget.models.expression import Number, symbols
 from offtarget.models.model import Model
-from offtarget.models.sbml import load_model, read_model, write_sbml
+from offtarget.models.sbml import load_model, read_model, states_time_unit, write_sbml
 
 MATH = '<math xmlns="http://www.w3.org/1998/Math/MathML">{}</math>'
 LEVEL_3 = (
     '<?xml version="1.0" encoding="UTF-8"?><sbml xmlns="http://www.sbml.org/sbml/level3/version1/core" level="3" '
     'version="1"><model id="m">{}</model></sbml>'
+)
+
+
+LEVEL_2 = (
+    '<?xml version="1.0" encoding="UTF-8"?><sbml xmlns="http://www.sbml.org/sbml/level2/version4" level="2" '
+    'version="4"><model id="m">{}</model></sbml>'
 )
 
 
@@ -153,13 +160,34 @@ def test_initial_values_in_a_circle_are_refused() -> None:
 
 
 def test_level_two_is_read_with_its_own_units() -> None:
-    text = (
-        '<?xml version="1.0" encoding="UTF-8"?><sbml xmlns="http://www.sbml.org/sbml/level2/version4" level="2" '
-        'version="4"><model id="m"><listOfParameters><parameter id="a" value="2"/></listOfParameters></model></sbml>'
-    )
+    text = LEVEL_2.format('<listOfParameters><parameter id="a" value="2"/></listOfParameters>')
     model = read_model(text, where="m.xml")
     assert model.time_unit == "s"
     assert model.parameter("a").value == 2.0
+
+
+TIMES = {
+    "h": '<unit kind="second" exponent="1" scale="0" multiplier="3600"/>',
+    "ms": '<unit kind="second" exponent="1" scale="-3" multiplier="1"/>',
+    "7200 s": '<unit kind="second" exponent="1" scale="0" multiplier="7200"/>',
+    "2592000 s": '<unit kind="second" exponent="1" scale="1" multiplier="259200"/>',
+    "": '<unit kind="dimensionless" exponent="1" scale="0" multiplier="60"/>',
+}
+
+
+@pytest.mark.parametrize("unit", TIMES)
+@pytest.mark.parametrize("level", [2, 3])
+def test_the_unit_of_time_is_the_stated_one_or_none(unit: str, level: int, tmp_path: Path) -> None:
+    id = "time" if level == 2 else "t"
+    text = (
+        f"<listOfUnitDefinitions><unitDefinition id='{id}'><listOfUnits>{TIMES[unit]}</listOfUnits></unitDefinition>"
+        "</listOfUnitDefinitions>"
+    )
+    document = LEVEL_3.format(text) if level == 3 else LEVEL_2.format(text)
+    (tmp_path / "m.xml").write_text(document.replace('<model id="m">', '<model id="m" timeUnits="t">')
+                                    if level == 3 else document)  # fmt: skip
+    assert read_model((tmp_path / "m.xml").read_text(), where="m.xml").time_unit == (unit or "day")
+    assert states_time_unit(str(tmp_path / "m.xml")) == bool(unit)
 
 
 def test_definitions_in_other_files_are_not_opened() -> None:

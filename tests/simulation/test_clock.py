@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -67,6 +68,15 @@ def test_a_model_without_a_unit_of_time_runs_in_the_one_that_is_stated() -> None
     assert (model.time_unit, clock.shown) == ("week", "week")
     model, clock, _ = settle(MODEL, stated=False, times=parse_times("0:1:1"), header=None, has_events=True)
     assert (model.time_unit, clock.shown) == ("", "")
+
+
+@pytest.mark.parametrize("unit", ["7200 s", "unit t", "mol", "s^2"])
+def test_a_model_in_a_unit_of_time_without_a_name_is_refused_and_not_read_in_days(unit: str) -> None:
+    with pytest.raises(InputError, match=rf"^{MODEL.id}: time: expected .* got .?{re.escape(unit)}"):
+        settle(
+            replace(MODEL, time_unit=unit),
+            stated=True, times=parse_times("0:180:1 day"), header=None, has_events=False,
+        )  # fmt: skip
 
 
 def test_event_times_without_a_unit_are_never_guessed_between_two() -> None:

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import antimony
 
@@ -19,6 +18,7 @@ from offtarget.errors import InputError, UnsupportedError, sentence
 from offtarget.models.model import Model
 from offtarget.models.sbml_math import parse_expression
 from offtarget.models.sbml_read import read_sbml
+from offtarget.models.sbml_units import states_time
 from offtarget.models.sbml_write import write_sbml
 from offtarget.models.template import fill
 from offtarget.records import Table, read_csv, read_text, read_toml
@@ -78,11 +78,7 @@ def states_time_unit(name: str) -> bool:
     path, clone_table, _ = _places(name)
     text = _text(path, _clones(clone_table))
     sbml = text if text.lstrip().startswith("<") else _antimony_to_sbml(text, path.name)
-    root = ElementTree.fromstring(sbml.encode())
-    model = root.find("{*}model")
-    # Level 2 has a unit of its own, the second
-    stated = "" if model is None else model.get("timeUnits", "")
-    return root.get("level") != "3" or stated not in ("", "dimensionless")
+    return states_time(sbml)
 
 
 def read_model(text: str, *, where: str) -> Model:

@@ -16,7 +16,7 @@ from offtarget.models.expression import Expression, Number, Symbol, substitute
 from offtarget.models.model import Event, Parameter
 from offtarget.models.sbml_math import Functions, from_ast, functions_of, rate_of
 from offtarget.models.sbml_refuse import mentioned, references_of
-from offtarget.models.sbml_units import unit_texts
+from offtarget.models.sbml_units import time_text, unit_texts
 
 __all__ = ["Process", "Quantity", "Source", "Substance", "read_source"]
 
@@ -157,7 +157,7 @@ class _Source:
         )
         return Source(
             id=model.getId() or "model", title=model.getName() or model.getId() or "model",
-            time_unit=self._time_unit(),
+            time_unit=time_text(model) or "day",  # the house's
             compartments=_by_id(Quantity(**self._common(one), **self._size(one))
                                 for one in model.getListOfCompartments()),
             parameters=_by_id(Quantity(**self._common(one), value=one.getValue(), stated=one.isSetValue(),
@@ -181,12 +181,6 @@ class _Source:
 
     def _unit(self, owner: Any) -> str:
         return self.units.get(owner.getUnits(), "")
-
-    def _time_unit(self) -> str:
-        """The model's unit of time; of a model that states none, the second in Level 2, else the house's day."""
-        if self.model.getLevel() < 3:
-            return self.units.get("time", "s") or "s"
-        return self.units.get(self.model.getTimeUnits(), "") or "day"
 
     def _common(self, one: Any) -> dict[str, Any]:
         """What compartments, parameters, stoichiometries and species alike have."""

@@ -10,11 +10,12 @@ import libsbml
 from offtarget.errors import InputError
 from offtarget.units import convert, factors, same_dimension
 
-__all__ = ["define_unit", "unit_texts"]
+__all__ = ["define_unit", "states_time", "time_text", "unit_texts"]
 
 #: (SBML kind, size) -> how it is written here. Anything else is written with its size as a plain number of the kind.
 _WRITTEN = {
     ("second", 1.0): "s", ("second", 60.0): "min", ("second", 3600.0): "h", ("second", 86400.0): "day",
+    ("second", 1e-3): "ms", ("second", 1e-6): "us",
     ("second", 604800.0): "week", ("second", 2629800.0): "month", ("second", 31557600.0): "year",
     ("item", 1.0): "cell", ("mole", 1.0): "mol", ("mole", 1e-3): "mmol", ("mole", 1e-6): "umol",
     ("mole", 1e-9): "nmol", ("mole", 1e-12): "pmol", ("litre", 1.0): "L", ("litre", 1e-3): "mL",
@@ -36,6 +37,34 @@ def unit_texts(model: Any) -> dict[str, str]:
     for one in model.getListOfUnitDefinitions():
         found[one.getId()] = _own_name(one.getName(), _text(one))
     return found
+
+
+def time_text(model: Any) -> str:
+    """The unit in which a model's time runs, empty where it states none. Level 2 has one of its own, the second.
+
+    A unit without a name is written as so many seconds. No unit is called that: it can be shown but not converted, and
+    so it is refused wherever a time has to be converted.
+
+    Args:
+        model: a libSBML Model.
+    """
+    id = model.getTimeUnits() if model.getLevel() > 2 else "time"
+    definition = model.getUnitDefinition(id)
+    if definition is None:
+        return "s" if id == "time" else unit_texts(model).get(id, "")
+    units = list(definition.getListOfUnits())
+    kinds = {unit.getKind() for unit in units} - {libsbml.UNIT_KIND_DIMENSIONLESS}
+    if not kinds:
+        return ""
+    sizes = ((unit.getMultiplier() * 10.0 ** unit.getScale()) ** unit.getExponentAsDouble() for unit in units)
+    seconds = f"{math.prod(sizes):.15g} s" if kinds == {libsbml.UNIT_KIND_SECOND} else f"unit {id}"
+    return unit_texts(model)[id] or seconds
+
+
+def states_time(text: str) -> bool:
+    """Whether an SBML document, which should have been read without a complaint, says in which unit time runs."""
+    document = libsbml.readSBMLFromString(text)
+    return time_text(document.getModel()) != ""
 
 
 def _own_name(name: str, text: str) -> str:

@@ -138,7 +138,7 @@ def settle(
         has_events: whether there is an event table.
 
     Raises:
-        InputError: a bare number where the unit could be one of two.
+        InputError: a bare number where the unit could be one of two, or a model in a unit that has no name.
     """
     given = times.unit if times is not None else None
     notes: list[str] = []
@@ -148,7 +148,9 @@ def settle(
         notes.append(
             f"The model states no unit of time; it is taken to run in {unit or 'the unit of the times given'}."
         )
-    elif times is not None and given is None:
+    else:
+        _refuse_nameless(model)
+    if stated and times is not None and given is None:
         then = f'The model runs in {model.time_unit}: write "{model.time_unit}" after the numbers.'
         raise InputError(sentence("times", expected="a unit after the numbers", got="none", then=then))
     own = model.time_unit
@@ -162,3 +164,15 @@ def settle(
         )
     shown = given if times is not None else header
     return model, Clock(own, own if shown is None else shown, own if header is None else header), tuple(notes)
+
+
+def _refuse_nameless(model: Model) -> None:
+    """Refuse a model whose time runs in a unit to which no time can be converted, such as 7200 seconds."""
+    try:
+        fits = same_dimension(model.time_unit, "day")
+    except InputError:
+        fits = False
+    if not fits:
+        then = "Let it run in one of these, with its rates and delays written in it."
+        expected = 'a model in a unit of time with a name, such as "s", "h" or "day"'
+        raise InputError(sentence(f"{model.id}: time", expected=expected, got=model.time_unit, then=then))
