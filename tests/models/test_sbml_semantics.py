@@ -201,6 +201,38 @@ def test_formulas_that_are_left_empty_say_nothing() -> None:
     np.testing.assert_allclose(_at(_read(body), [0.0, 1.0], "a", "b", "c"), [[2.0, 3.0, 4.0]] * 2)
 
 
+def _reaction(law: str, boundary: str = "false", rest: str = "") -> str:
+    return (
+        '<listOfCompartments><compartment id="C" spatialDimensions="3" size="1" constant="true"/></listOfCompartments>'
+        '<listOfSpecies><species id="S" compartment="C" initialAmount="2" hasOnlySubstanceUnits="false" '
+        f'boundaryCondition="{boundary}" constant="false"/></listOfSpecies>'
+        '<listOfReactions><reaction id="J" reversible="false"><listOfProducts>'
+        f'<speciesReference species="S" stoichiometry="1" constant="true"/></listOfProducts>{law}</reaction>'
+        f"</listOfReactions>{rest}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("law", "boundary"),
+    [
+        ("<kineticLaw/>", "false"),
+        ('<kineticLaw><listOfLocalParameters><localParameter id="k" value="1"/></listOfLocalParameters></kineticLaw>',
+         "false"),
+        ("", "true"),
+    ],
+)  # fmt: skip
+def test_a_reaction_whose_law_says_nothing_adds_nothing(law: str, boundary: str) -> None:
+    assert _at(_read(_reaction(law, boundary)), [0.0, 3.0], "S")[:, 0].tolist() == [2.0, 2.0]
+
+
+def test_a_reaction_without_a_law_is_refused_where_its_rate_is_needed() -> None:
+    with pytest.raises(UnsupportedError, match=r"reaction J has no kinetic law\. Give it one"):
+        _read(_reaction(""))
+    rate = f'<rateRule variable="p">{MATH.format(_ci("J"))}</rateRule>'
+    with pytest.raises(UnsupportedError, match="reaction J has no kinetic law"):
+        _read(_parameters(p=1.0) + _rules(rate) + _reaction("<kineticLaw/>"))
+
+
 def test_infinity_is_a_value_when_its_author_wrote_it() -> None:
     model = _read('<listOfParameters><parameter id="a" value="INF" constant="true"/></listOfParameters>')
     assert math.isinf(_at(model, [0.0], "a")[0, 0])

@@ -8,7 +8,7 @@ from xml.parsers import expat
 
 from offtarget.errors import InputError, UnsupportedError, sentence
 
-__all__ = ["mentioned", "references_of", "refuse_hostile", "refuse_unsupported"]
+__all__ = ["has_law", "mentioned", "references_of", "refuse_hostile", "refuse_unsupported"]
 
 _LARGEST = 20_000_000
 _DEEPEST = 500
@@ -105,12 +105,39 @@ def refuse_unsupported(model: Any, where: str) -> None:
     found = [name for name, present in refused.items() if present]
     if found:
         raise UnsupportedError(f"{where}: {' and '.join(found)}: not supported yet. Nothing was simulated.")
+    _refuse_lawless(model, where)
+
+
+def _refuse_lawless(model: Any, where: str) -> None:
+    """Refuse a reaction whose rate nobody states but something needs.
+
+    A law that is there and empty, as Level 3 Version 2 lets it be, says nothing and so adds nothing. Where there is none,
+    no rate could stand for it, unless nothing asks for one.
+    """
+    used = mentioned(model)
+    for one in model.getListOfReactions():
+        if has_law(one):
+            continue
+        changed = (model.getSpecies(reference.getSpecies()) for reference in _sides(one))
+        adds = any(not (two.getBoundaryCondition() or two.getConstant()) for two in changed)
+        if one.getId() in used or (one.getKineticLaw() is None and adds):
+            then = "Give it one, or take it out."
+            raise UnsupportedError(f"{where}: reaction {one.getId()} has no kinetic law. {then}")
+
+
+def has_law(reaction: Any) -> bool:
+    """Whether a libSBML Reaction says how fast it is."""
+    law = reaction.getKineticLaw()
+    return law is not None and bool(law.isSetMath())
+
+
+def _sides(reaction: Any) -> list[Any]:
+    return [*reaction.getListOfReactants(), *reaction.getListOfProducts()]
 
 
 def references_of(model: Any) -> list[Any]:
     """Every reactant and product of a libSBML Model: what a reaction changes, and by how much."""
-    lists = [(one.getListOfReactants(), one.getListOfProducts()) for one in model.getListOfReactions()]
-    return [reference for pair in lists for side in pair for reference in side]
+    return [reference for one in model.getListOfReactions() for reference in _sides(one)]
 
 
 def mentioned(model: Any) -> set[str]:

@@ -15,7 +15,7 @@ from offtarget.errors import UnsupportedError
 from offtarget.models.expression import Expression, Number, Symbol, substitute
 from offtarget.models.model import Event, Parameter
 from offtarget.models.sbml_math import Functions, from_ast, functions_of, rate_of
-from offtarget.models.sbml_refuse import mentioned, references_of
+from offtarget.models.sbml_refuse import has_law, mentioned, references_of
 from offtarget.models.sbml_units import time_text, unit_texts
 
 __all__ = ["Process", "Quantity", "Source", "Substance", "read_source"]
@@ -165,7 +165,7 @@ class _Source:
             references=_by_id(Quantity(**self._common(one), value=one.getStoichiometry(), unit="",
                                        stated=one.isSetStoichiometry()) for one in self.references.values()),
             species=_by_id(self._substance(one) for one in model.getListOfSpecies()),
-            processes=tuple(self._process(one) for one in model.getListOfReactions()),
+            processes=tuple(self._process(one) for one in model.getListOfReactions() if has_law(one)),
             events=tuple(found for one in model.getListOfEvents() if (found := self._event(one)) is not None),
             algebraic=tuple(one for one in algebraic if one is not None),
             needed=frozenset(self.mentioned | {one.getCompartment() for one in model.getListOfSpecies()
@@ -218,8 +218,6 @@ class _Source:
 
     def _process(self, one: Any) -> Process:
         id, law = one.getId(), one.getKineticLaw()
-        if law is None or not law.isSetMath():
-            raise UnsupportedError(f"{self.where}: reaction {id} has no kinetic law.")
         own: dict[str, Expression] = {}
         parameters: list[Parameter] = []
         for local in [*law.getListOfLocalParameters(), *law.getListOfParameters()]:
