@@ -111,7 +111,7 @@ def refuse_unsupported(model: Any, where: str) -> None:
 def _refuse_lawless(model: Any, where: str) -> None:
     """Refuse a reaction whose rate nobody states but something needs.
 
-    A law that is there and empty, as Level 3 Version 2 lets it be, says nothing and so adds nothing. Where there is none,
+    A law that is there and empty, as Level 3 Version 2 lets it be, says nothing and so adds nothing. Without any law,
     no rate could stand for it, unless nothing asks for one.
     """
     used = mentioned(model)
