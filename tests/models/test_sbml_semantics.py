@@ -10,7 +10,7 @@ import pytest
 from offtarget.arrays.cohort import Cohort
 from offtarget.arrays.schedule import Schedule
 from offtarget.engine.reference import simulate_reference
-from offtarget.errors import InputError, UnsupportedError
+from offtarget.errors import UnsupportedError
 from offtarget.models.expression import infix
 from offtarget.models.model import Model
 from offtarget.models.sbml import read_model, write_sbml
@@ -153,41 +153,6 @@ def test_a_conversion_factor_multiplies_what_reactions_add(of: str) -> None:
     )
     model = _read(body, factor if of == "model" else "")
     np.testing.assert_allclose(_at(model, [1.0], "S"), [[22.0]], rtol=1e-8)
-
-
-# --- algebraic rules ---
-
-
-def test_an_algebraic_rule_is_solved_for_the_one_quantity_it_may_set() -> None:
-    rule = _algebraic(_sum(_times(_cn(2), _ci("x")), _times(_ci("a"), _ci("x")), _cn(-6)))
-    model = _read('<listOfParameters><parameter id="a" value="1" constant="true"/><parameter id="x" '
-                  'constant="false"/></listOfParameters>' + _rules(rule))  # fmt: skip
-    np.testing.assert_allclose(_at(model, [0.0], "x"), [[2.0]])
-
-
-def test_algebraic_rules_that_share_what_they_set_are_solved_together() -> None:
-    one = _algebraic(_sum(_ci("x"), _ci("y"), _times(_cn(-1), "<csymbol encoding='text' definitionURL="
-                          "'http://www.sbml.org/sbml/symbols/time'> t </csymbol>")))  # fmt: skip
-    other = _algebraic(_sum(_ci("x"), _times(_cn(-2), _ci("y")), _cn(-3)))
-    found = _at(_read(_parameters(x=None, y=None) + _rules(one, other)), [0.0, 6.0], "x", "y")
-    np.testing.assert_allclose(found, [[1.0, -1.0], [5.0, 1.0]], rtol=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("parameters", "rules", "said"),
-    [
-        (_parameters(x=1, y=2), [_sum(_ci("x"), _ci("y"))], "1 for 2 quantities"),
-        (_parameters(x=1), [_sum(_ci("x"), _cn(1)), _sum(_ci("x"), _cn(2))], "overdetermined"),
-        (_parameters(x=1), [_sum(_times(_ci("x"), _ci("x")), _cn(-4))], "not linear"),
-        (_parameters(x=1, y=1), [_sum(_ci("x"), _ci("y"), _cn(1)), _sum(_ci("x"), _ci("y"), _cn(2))], "contradict"),
-        ("", [_cn(1)], "overdetermined"),
-    ],
-)  # fmt: skip
-def test_an_algebraic_rule_that_leaves_open_what_it_sets_is_refused(
-    parameters: str, rules: list[str], said: str
-) -> None:
-    with pytest.raises(InputError, match=said):
-        _read(parameters + _rules(*map(_algebraic, rules)))
 
 
 # --- formulas ---

@@ -1,8 +1,8 @@
 """Algebraic rules, solved for the quantity each of them sets, so that it becomes an ordinary rule.
 
 Which quantity that is has to be clear: as many may change with nothing else saying how as there are algebraic rules.
-The rules are solved one by one where they can be, and together where they are linear in what they share. Whatever is
-not clear, or not linear, is refused by name.
+The rules are solved one by one where they can be, and together where they are linear in what they share. Of several
+solutions the one is meant from which the quantity starts. What is not clear, or cannot be solved, is refused by name.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from offtarget.errors import UnsupportedError
@@ -19,20 +21,20 @@ from offtarget.models.expression import (
     Expression,
     Number,
     Symbol,
-    add,
-    multiply,
     size,
     substitute,
     symbols,
 )
 from offtarget.models.sbml_math import rate_of
-from offtarget.models.sbml_source import Quantity, Source
+from offtarget.models.sbml_roots import negated, product, quotient, roots, total, value_at
+from offtarget.models.sbml_source import Quantity, Source, Substance
 
 __all__ = ["linear_in", "solved"]
 
 _ZERO, _ONE = Number(0.0), Number(1.0)
 _MOST_TOGETHER = 6  # a symbolic solution of many linear equations is longer than anybody would wait for
 _LONGEST = 20_000
+_CLOSE = 1e-6  # how near a start written in decimals is to the solution it means
 
 
 def solved(source: Source, where: str) -> Source:
@@ -55,7 +57,7 @@ def solved(source: Source, where: str) -> Source:
         raise _refused(where, f"{said} ({', '.join(wanted[:6])})" if wanted else said)
     if any(rate_of(name) in symbols(one) for one in equations for name in wanted):
         raise _refused(where, "algebraic rules with rateOf() what they set")
-    found = _solutions(equations, wanted, where)
+    found = _solutions(equations, wanted, source, where)
     groups = ("compartments", "parameters", "references", "species")
     changed: dict[str, Any] = {
         group: {id: _set(one, found) for id, one in getattr(source, group).items()} for group in groups
@@ -92,7 +94,9 @@ def _expanded(equation: Expression, source: Source, unknown: frozenset[str]) -> 
     return equation
 
 
-def _solutions(equations: list[Expression], wanted: list[str], where: str) -> dict[str, Expression]:
+def _solutions(
+    equations: list[Expression], wanted: list[str], source: Source, where: str
+) -> dict[str, Expression]:
     """Equations with one unknown left are solved first; what they give is known to the others."""
     found: dict[str, Expression] = {}
     left = dict(enumerate(equations))
@@ -102,7 +106,7 @@ def _solutions(equations: list[Expression], wanted: list[str], where: str) -> di
         single = next((i for i, names in missing.items() if len(names) == 1), None)
         if single is not None:
             (name,) = missing[single]
-            found[name] = _solved_for(name, left.pop(single), where)
+            found[name] = _solved_for(name, left.pop(single), source, found, where)
             continue
         if not all(missing.values()) or len(left) > _MOST_TOGETHER:
             raise _refused(where, "algebraic rules that say the same, or contradict each other")
@@ -112,14 +116,67 @@ def _solutions(equations: list[Expression], wanted: list[str], where: str) -> di
     return found
 
 
-def _solved_for(name: str, equation: Expression, where: str) -> Expression:
+def _solved_for(
+    name: str, equation: Expression, source: Source, known: Mapping[str, Expression], where: str
+) -> Expression:
     parts = linear_in(equation, name)
     if parts is None or parts[0] == _ZERO:
-        raise _refused(where, f"algebraic rules that are not linear in what they set ({name})")
+        return _root_for(name, equation, source, known, where)
     slope, rest = parts
     if slope == Number(-1.0):
         return rest
-    return _negated(rest) if slope == _ONE else Call("/", (_negated(rest), slope))
+    return negated(rest) if slope == _ONE else Call("/", (negated(rest), slope))
+
+
+def _root_for(
+    name: str, equation: Expression, source: Source, known: Mapping[str, Expression], where: str
+) -> Expression:
+    """Of the solutions of an equation the only one that holds at the start, or the one from which the name starts."""
+    start = _start(source, known)
+    found = [(value_at(one, start), one) for one in roots(equation, name)]
+    found = [(value, one) for value, one in found if _holds(equation, name, value, start)]
+    if not found:
+        raise _refused(
+            where,
+            f"an algebraic rule that is not linear in what it sets and cannot be solved for it ({name})",
+        )
+    begins = start.get(name, math.nan)
+    meant = [one for one in found if len(found) == 1 or math.isclose(one[0], begins, rel_tol=_CLOSE)]
+    if len(meant) != 1:
+        several = " or ".join(f"{value:g}" for value, _ in found)
+        begins_at = "has no value to start from" if math.isnan(begins) else f"starts from {begins:g}"
+        said = f"an algebraic rule makes {name} {several}, and it {begins_at}"
+        raise UnsupportedError(f"{where}: {said}. Let it start from the one that is meant.")
+    return meant[0][1]
+
+
+def _holds(equation: Expression, name: str, value: float, start: Mapping[str, float]) -> bool:
+    """Whether a value makes an equation zero at the start, against what it is a thousandth beside it."""
+    step = 1e-3 * (abs(value) or 1.0)
+    there, *beside = (
+        abs(value_at(equation, {**start, name: at})) for at in (value, value - step, value + step)
+    )
+    return any(there <= 1e-4 * near for near in beside)
+
+
+def _start(source: Source, known: Mapping[str, Expression]) -> dict[str, float]:
+    """The value of every name at the start, as far as plain formulas say it."""
+    meanings: dict[str, Expression] = {one.id: one.rate for one in source.processes}
+    values = {own.id: own.value for one in source.processes for own in one.own} | {"time": 0.0}
+    for id, one in source.quantities().items():
+        rule = one.rule or known.get(id) or one.initial
+        if rule is not None:
+            meanings[id] = rule
+        elif isinstance(one, Substance) and one.given_amount != one.amount:
+            convert = "/" if one.given_amount else "*"
+            meanings[id] = Call(convert, (Number(one.value), Symbol(one.place)))
+        elif one.stated:
+            values[id] = one.value
+    sorter = TopologicalSorter({id: symbols(one) & meanings.keys() for id, one in meanings.items()})
+    with suppress(CycleError):  # which is refused elsewhere
+        for id in sorter.static_order():
+            values[id] = value_at(meanings[id], values)
+    return values
 
 
 def _together(equations: list[Expression], names: list[str], where: str) -> dict[str, Expression]:
@@ -137,7 +194,7 @@ def _together(equations: list[Expression], names: list[str], where: str) -> dict
             row.append(_stand_in(parts[0], coefficients))
             rest = parts[1]
         rows.append(row)
-        right.append(_stand_in(_negated(rest), coefficients))
+        right.append(_stand_in(negated(rest), coefficients))
     matrix = sympy.Matrix(rows)
     if _vanishes(matrix, coefficients):
         raise _refused(where, "algebraic rules that say the same, or contradict each other")
@@ -199,45 +256,18 @@ def linear_in(node: Expression, name: str) -> tuple[Expression, Expression] | No
         return None
     slopes, rests = [one[0] for one in known], [one[1] for one in known]
     if node.operator == "+":
-        return _sum(slopes), _sum(rests)
+        return total(slopes), total(rests)
     if node.operator == "-":
-        return (_sum([slopes[0], _negated(slopes[1])]), _sum([rests[0], _negated(rests[1])]))
+        return (total([slopes[0], negated(slopes[1])]), total([rests[0], negated(rests[1])]))
     if node.operator == "neg":
-        return _negated(slopes[0]), _negated(rests[0])
+        return negated(slopes[0]), negated(rests[0])
     if node.operator == "*" and sum(slope != _ZERO for slope in slopes) == 1:
         place = next(i for i, slope in enumerate(slopes) if slope != _ZERO)
         others = [rest for i, rest in enumerate(rests) if i != place]
-        return _product([slopes[place], *others]), _product([rests[place], *others])
+        return product([slopes[place], *others]), product([rests[place], *others])
     if node.operator == "/" and slopes[1] == _ZERO:
-        return _quotient(slopes[0], rests[1]), _quotient(rests[0], rests[1])
+        return quotient(slopes[0], rests[1]), quotient(rests[0], rests[1])
+    if node.operator == "piecewise" and all(slope == _ZERO for slope in slopes[1::2]) and len(parts) % 2:
+        slopes[1::2] = rests[1::2]
+        return Call("piecewise", tuple(slopes)), Call("piecewise", tuple(rests))
     return None
-
-
-def _negated(value: Expression) -> Expression:
-    if isinstance(value, Number):
-        return Number(-value.value if value.value else 0.0, value.unit)
-    return (
-        value.arguments[0] if isinstance(value, Call) and value.operator == "neg" else Call("neg", (value,))
-    )
-
-
-def _sum(values: list[Expression]) -> Expression:
-    numbers = math.fsum(one.value for one in values if isinstance(one, Number))
-    kept = [one for one in values if not isinstance(one, Number)]
-    return add(*kept, *([Number(numbers)] if numbers or not kept else []))
-
-
-def _product(values: list[Expression]) -> Expression:
-    number = math.prod(one.value for one in values if isinstance(one, Number))
-    kept = [one for one in values if not isinstance(one, Number)]
-    if number == 0 or not kept:
-        return Number(number)
-    if number == -1:
-        return _negated(multiply(*kept))
-    return multiply(*kept) if number == 1 else multiply(Number(number), *kept)
-
-
-def _quotient(above: Expression, below: Expression) -> Expression:
-    if above == _ZERO or below == _ONE:
-        return above
-    return Call("/", (above, below))

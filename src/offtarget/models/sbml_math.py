@@ -145,12 +145,12 @@ def _spelt_out(node: Any, kind: int, inside: tuple[Expression, ...], where: str)
     """Functions that MathML has a name for and Expression says in more words."""
     if kind == libsbml.AST_FUNCTION_ROOT:
         degree, radicand = inside if len(inside) == 2 else (Number(2.0), inside[0])
-        if degree == Number(2.0):
+        if _is(degree, 2.0):
             return Call("sqrt", (radicand,))
         return Call("^", (radicand, Call("/", (Number(1.0), degree))))
     if kind == libsbml.AST_FUNCTION_LOG:
         base, value = inside if len(inside) == 2 else (Number(10.0), inside[0])
-        if base == Number(10.0):
+        if _is(base, 10.0):
             return Call("log10", (value,))
         return Call("/", (Call("ln", (value,)), Call("ln", (base,))))
     if kind in _RECIPROCALS:
@@ -158,6 +158,11 @@ def _spelt_out(node: Any, kind: int, inside: tuple[Expression, ...], where: str)
     if kind in _INVERSE_RECIPROCALS:
         return Call(_INVERSE_RECIPROCALS[kind], (Call("/", (Number(1.0), inside[0])),))
     raise UnsupportedError(f'{where}: the function "{node.getName() or kind}" is not supported.')
+
+
+def _is(node: Expression, value: float) -> bool:
+    """Whether it is this number; libSBML gives the degrees and bases that it fills in a unit."""
+    return isinstance(node, Number) and node.value == value
 
 
 def _written_out(name: str, inside: tuple[Expression, ...], functions: Functions, where: str) -> Expression:
