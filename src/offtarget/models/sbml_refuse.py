@@ -96,15 +96,15 @@ def refuse_unsupported(model: Any, where: str) -> None:
     """Refuse, by name, a libSBML Model that asks for more than this package simulates.
 
     Raises:
-        UnsupportedError: the features, all of them.
+        UnsupportedError: the first such feature.
     """
-    refused = {
-        "constraints": any(one.isSetMath() for one in model.getListOfConstraints()),
-        "fast reactions": any(one.isSetFast() and one.getFast() for one in model.getListOfReactions()),
-    }
-    found = [name for name, present in refused.items() if present]
-    if found:
-        raise UnsupportedError(f"{where}: {' and '.join(found)}: not supported yet. Nothing was simulated.")
+    if any(one.isSetMath() for one in model.getListOfConstraints()):
+        raise UnsupportedError(
+            f"{where}: constraints, which say when a simulation stops to count, are not supported yet. Nothing was "
+            "simulated. Take them out, and look at what they are about among the results."
+        )
+    if any(one.isSetFast() and one.getFast() for one in model.getListOfReactions()):
+        raise UnsupportedError(f"{where}: fast reactions: not supported yet. Nothing was simulated.")
     _refuse_lawless(model, where)
 
 
