@@ -41,7 +41,7 @@ FUNCTIONS = {
 #: What every noun of the door is made of, in order.
 NOUNS = {
     "Cohort": "patients columns units",
-    "Model": "id title time_unit parameters species rules reactions rates events clones outputs source",
+    "Model": "id title time_unit parameters species rules reactions rates events clones outputs source delayed",
     "Schedule": "offsets time action target value names",
     "Simulation": "table units statuses notes",
     "Trajectories": "patients times names units values status steps",

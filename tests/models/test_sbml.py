@@ -16,7 +16,7 @@ from offtarget.arrays.cohort import Cohort
 from offtarget.arrays.schedule import Schedule
 from offtarget.catalog import find
 from offtarget.engine.reference import simulate_reference
-from offtarget.errors import InputError, UnsupportedError
+from offtarget.errors import InputError
 from offtarget.models.expression import Number, Symbol
 from offtarget.models.model import Model, Rule
 from offtarget.models.ordering import in_order
@@ -104,19 +104,6 @@ def test_every_parameter_of_a_catalogue_model_says_what_it_means_and_where_it_is
         for one in (*model.parameters, *model.species, *model.rules, *model.reactions):
             assert f"| {one.id} |" in text
         assert "## References" in text
-
-
-REFUSED = {
-    "delay()": "b := delay(a, 1); a' = 1;",
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_is_not_supported_is_refused_by_name(name: str) -> None:
-    with pytest.raises(UnsupportedError) as caught:
-        read_model(f"model *m()\n a = 1; {REFUSED[name]}\nend\n", where="m.ant")
-    assert name in str(caught.value)
-    assert "\n" not in str(caught.value)
 
 
 SBML = (

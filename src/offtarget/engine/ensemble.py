@@ -21,7 +21,7 @@ from offtarget.arrays.trajectories import Status, Trajectories
 from offtarget.engine.event_layout import Note, Pending, grown, pending
 from offtarget.engine.kernel import Kernel, build
 from offtarget.engine.layout import Clock, Events, Flag, Floats, Patients, Settings, patients
-from offtarget.errors import InputError, nearest, sentence
+from offtarget.errors import InputError, UnsupportedError, nearest, sentence
 
 __all__ = ["Course", "Kernel", "Method", "advance", "begin", "build", "simulate"]
 
@@ -255,6 +255,8 @@ def _events(kernel: Kernel, schedule: Schedule, n: int) -> Events:
     if schedule.offsets.shape != (n + 1,):
         got = f"{schedule.offsets.shape[0] - 1} patients"
         raise InputError(sentence("schedule", expected=f"events of {n} patients", got=got))
+    if kernel.delayed and schedule.time.size:
+        raise UnsupportedError(f"{kernel.id}: a schedule for a model that uses delay() is not supported.")
     if np.isnan(schedule.time).any():
         raise InputError(sentence("schedule", expected="a number as the time of each event", got="nan"))
     places = {name: j for j, name in enumerate((*kernel.parameters, *kernel.species))}

@@ -56,6 +56,7 @@ class Kernel:
         source: the generated module's text lies here.
         entry: the compiled function.
         plan: the model's own events; None when it has none.
+        delayed: whether no schedule may act on it (see ``Model``).
     """
 
     id: str
@@ -73,6 +74,7 @@ class Kernel:
     source: str
     entry: Any
     plan: Plan | None
+    delayed: bool
 
 
 def build(model: Model, *, outputs: tuple[str, ...] = ()) -> Kernel:
@@ -100,7 +102,7 @@ def build(model: Model, *, outputs: tuple[str, ...] = ()) -> Kernel:
         species=tuple(one.id for one in model.species), outputs=names, output_units=units, time_unit=model.time_unit,
         digest=name, floor=np.where(cells, _CELL_FLOOR, 0.0), share=np.where(cells, 0.0, _SHARE_FLOOR),
         counts=np.array(counts, np.int64), statics=int(module.STATICS), source=str(module.__file__),
-        entry=module.advance, plan=plan(model, module),
+        entry=module.advance, plan=plan(model, module), delayed=model.delayed,
     )  # fmt: skip
 
 

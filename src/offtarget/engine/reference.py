@@ -49,6 +49,8 @@ def simulate_reference(
     """
     at = np.array(times, np.float64)
     names = outputs or model.outputs or (*(one.id for one in model.species), *(one.id for one in model.rules))
+    if model.delayed and schedule.time.size:
+        raise UnsupportedError(f"{model.id}: a schedule for a model that uses delay() is not supported.")
     twin = _Twin(model, names)
     values = np.full((cohort.size, at.size, len(names)), np.nan)
     status = np.full(cohort.size, Status.FINISHED, np.int8)

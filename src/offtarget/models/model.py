@@ -110,6 +110,8 @@ class Model:
         clones: suffixes of the clone table's rows the model was built with, for example ``("wt", "T315I")``.
         outputs: names worth looking at: what a report draws when nobody says.
         source: reference key of the published model, or empty.
+        delayed: whether parts of it repeat what others were some time ago. They repeat the equations and the events,
+            and would miss what anything else changes: no schedule may act on such a model.
     """
 
     id: str
@@ -124,6 +126,7 @@ class Model:
     clones: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     source: str = ""
+    delayed: bool = False
 
     def derivatives(self) -> Mapping[str, Expression]:
         """d/dt of every species, in the order of ``species``: its own rate, or the sum over reactions."""

@@ -22,7 +22,7 @@ from offtarget.models.expression import (
     walk,
 )
 
-__all__ = ["Functions", "from_ast", "functions_of", "parse_expression", "rate_of", "to_ast"]
+__all__ = ["DELAY", "Functions", "from_ast", "functions_of", "parse_expression", "rate_of", "to_ast"]
 
 #: User-defined functions: name -> (argument names, body).
 Functions = Mapping[str, tuple[tuple[str, ...], Expression]]
@@ -56,6 +56,8 @@ _INVERSE_RECIPROCALS = {
     libsbml.AST_FUNCTION_ARCSECH: "acosh", libsbml.AST_FUNCTION_ARCCSCH: "asinh",
     libsbml.AST_FUNCTION_ARCCOTH: "atanh",
 }  # fmt: skip
+#: What something was so long ago. No formula of a Model has it: the reader puts equations in its place.
+DELAY = "delay"
 _NOTHING: Mapping[str, str] = {}
 _ARGUMENT = {"time": "time, an argument"}  # of a function, which is not the time
 _DEEPEST = 400
@@ -94,8 +96,6 @@ def from_ast(
         return Symbol("time")
     if kind == libsbml.AST_NAME:
         return Symbol(renamed.get(node.getName(), node.getName()))
-    if kind == libsbml.AST_FUNCTION_DELAY:
-        raise UnsupportedError(f"{where}: delay() is not supported. Nothing was simulated.")
     inside = [
         from_ast(node.getChild(i), functions=functions, where=where, renamed=renamed, depth=depth + 1)
         for i in range(node.getNumChildren())
@@ -108,6 +108,10 @@ def _call(
 ) -> Expression:
     if kind == libsbml.AST_FUNCTION:
         return _written_out(node.getName(), inside, functions, where)
+    if kind == libsbml.AST_FUNCTION_DELAY:
+        if len(inside) != 2:
+            raise InputError(sentence(where, expected="two arguments of delay()", got=str(len(inside))))
+        return Call(DELAY, inside)
     if kind == libsbml.AST_FUNCTION_RATE_OF:
         if len(inside) != 1 or not isinstance(inside[0], Symbol):
             raise InputError(sentence(where, expected="rateOf() of one name", got=f"{len(inside)} arguments"))
@@ -236,6 +240,8 @@ def parse_expression(text: str, *, where: str) -> Expression:
             sentence(where, expected='a formula such as "a * b / (c + d)"', got=text, then=f"{got}.")
         )
     found = from_ast(node, functions={}, where=where)
+    if any(isinstance(part, Call) and part.operator == DELAY for part in walk(found)):
+        raise UnsupportedError(f"{where}: delay() is not supported here.")
     if any(isinstance(part, Number) and not math.isfinite(part.value) for part in walk(found)):
         raise InputError(sentence(where, expected="a formula of finite numbers", got=text))
     return found

@@ -1,7 +1,8 @@
 """SBML to Model. What is not supported is refused by name before anything runs, never simulated wrongly.
 
 The text is judged (``sbml_refuse``), said again in plain nouns (``sbml_source``), its algebraic rules solved
-(``sbml_algebra``), and put into the one canonical form: states, rules, reactions, rates and events.
+(``sbml_algebra``), its delays written as equations (``sbml_delays``), and put into the one canonical form: states,
+rules, reactions, rates and events.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from offtarget.models.expression import Expression, Number, substitute
 from offtarget.models.model import Model, Parameter, Rule, Species
 from offtarget.models.ordering import in_order, refuse_undefined
 from offtarget.models.sbml_algebra import solved
+from offtarget.models.sbml_delays import undelayed
 from offtarget.models.sbml_events import events_of
 from offtarget.models.sbml_reactions import changes_and_rates, laws_by_name
 from offtarget.models.sbml_refuse import refuse_hostile, refuse_unsupported
@@ -63,7 +65,7 @@ def read_sbml(text: str, *, where: str) -> Model:
         raise InputError(sentence(where, expected="an SBML document with a model", got="none"))
     refuse_unsupported(model, where)
     try:
-        return _assembled(solved(read_source(model, where), where), where)
+        return _assembled(undelayed(solved(read_source(model, where), where), where), where)
     except RecursionError:
         raise UnsupportedError(f"{where}: formulas nested too deeply. Split them into rules.") from None
 
@@ -127,7 +129,7 @@ def _assembled(source: Source, where: str) -> Model:
         species=species, rules=in_order((*settled, *rules), where=where),
         reactions=tuple(replace(one, rate=laws[one.id]) for one in reactions),
         rates=tuple(replace(one, expression=substitute(one.expression, derived)) for one in places.rates),
-        events=events_of(source, places, laws, ordered, where),
+        events=events_of(source, places, laws, ordered, where), delayed=source.delayed,
     )  # fmt: skip
     refuse_undefined(read, where=where)
     return read

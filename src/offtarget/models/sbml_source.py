@@ -102,6 +102,7 @@ class Source:
     events: tuple[Event, ...]  #: their assignments go to names of the document
     algebraic: tuple[Expression, ...]  #: each is zero at every instant
     needed: frozenset[str]  #: compartments a formula could see
+    delayed: bool = False  #: whether delays were written as copies
 
     def quantities(self) -> dict[str, Quantity]:
         """Everything a formula may use but reactions, by id."""

@@ -55,6 +55,8 @@ def treated(model: Model, drugs: Sequence[Drug], acts: Sequence[Act], *, exposur
         raise UnsupportedError(
             sentence(f"model {model.id}: time", expected="a model in days", got=model.time_unit)
         )
+    if model.delayed:
+        raise UnsupportedError(f"model {model.id}: delay() in a model that a drug acts on is not supported.")
     _check_moves(model, acts)
     exposures = [averaged(drug) if exposure == "averaged" else dosed(drug) for drug in drugs]
     sites = _sites(acts)

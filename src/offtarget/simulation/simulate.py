@@ -166,6 +166,8 @@ def prepare(
     events = read_events(sheet, equations, places, clock) if sheet is not None else None
     named = [id for id in events.first if id] if events is not None else []
     names = _outputs(equations, outputs)
+    if equations.delayed:
+        _refuse_unheard(equations, sheet, patients)
     enrolled = enrol(equations, patients, covariates=covariates, ids=named)
     lines, which = _timelines(events, enrolled.ids, len(places), wanted, clock, sheet)
     states = [one.state for one in places]
@@ -262,6 +264,23 @@ def _refuse_clockwork(model: Model) -> None:
         raise UnsupportedError(
             f"{model.id}: SS 1 asks for a steady state, but the equations mention time or have events of their own, so "
             "that there need not be one. Give the doses that lead there, with ADDL and II."
+        )
+
+
+def _refuse_unheard(model: Model, regimen: Sheet | None, patients: Sheet | None) -> None:
+    """Refuse what a ``delay()`` of the model would not hear of: doses, and other starts of its species.
+
+    Raises:
+        UnsupportedError: there are some.
+    """
+    starts = {name for one in compartments(model) for name in (one.name, one.state)}
+    wrong = regimen.where if regimen is not None else next(
+        (patients.at(name) for name in patients.columns if name in starts) if patients is not None else iter(()), None
+    )  # fmt: skip
+    if wrong is not None:
+        then = "A cohort of parameters is. Write doses as events of the model, of what the delay does not ask for."
+        raise UnsupportedError(
+            f"{wrong}: doses and starts are not supported with a model that uses delay(). {then}"
         )
 
 
