@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offtarget.arrays.cohort import Cohort
-from offtarget.errors import InputError, nearest, sentence, short
+from offtarget.errors import InputError, UnsupportedError, nearest, sentence, short
 from offtarget.models.model import Model
 from offtarget.simulation.compartments import Compartment, compartments, with_start
 from offtarget.simulation.sheet import Floats, Sheet
 from offtarget.units import convert
 
-__all__ = ["Enrolment", "enrol"]
+__all__ = ["Enrolment", "enrol", "refuse_unheard"]
 
 _MOST_NUMBER = 2**63
 
@@ -61,6 +61,28 @@ def enrol(
     wanted = [name for name in sheet.columns if name != own and name not in covariates]
     model, columns, units = _columns(model, sheet, wanted)
     return Enrolment(model, names, Cohort(_numbers(names), columns, units))
+
+
+def refuse_unheard(model: Model, regimen: Sheet | None, patients: Sheet | None) -> None:
+    """Refuse what a ``delay()`` of the model would not hear of: doses, and other starts of its species.
+
+    Args:
+        model: one whose past is asked for.
+        regimen: the table of events, if there is one.
+        patients: the cohort, if there is one.
+
+    Raises:
+        UnsupportedError: there are some.
+    """
+    starts = {name for one in compartments(model) for name in (one.name, one.state)}
+    wrong = regimen.where if regimen is not None else next(
+        (patients.at(name) for name in patients.columns if name in starts) if patients is not None else iter(()), None
+    )  # fmt: skip
+    if wrong is not None:
+        then = "A cohort of parameters is. Write doses as events of the model, of what the delay does not ask for."
+        raise UnsupportedError(
+            f"{wrong}: doses and starts are not supported with a model that uses delay(). {then}"
+        )
 
 
 def _columns(

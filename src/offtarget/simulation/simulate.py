@@ -20,7 +20,7 @@ from offtarget.models.sbml import load_model, states_time_unit
 from offtarget.simulation.clock import Clock, Times, parse_times, settle
 from offtarget.simulation.compartments import compartments, with_inputs
 from offtarget.simulation.course import Ward, follow
-from offtarget.simulation.enrolment import enrol
+from offtarget.simulation.enrolment import enrol, refuse_unheard
 from offtarget.simulation.event_table import Column, EventTable
 from offtarget.simulation.events import canonical, read_events
 from offtarget.simulation.sheet import Sheet, read_sheet
@@ -167,7 +167,7 @@ def prepare(
     named = [id for id in events.first if id] if events is not None else []
     names = _outputs(equations, outputs)
     if equations.delayed:
-        _refuse_unheard(equations, sheet, patients)
+        refuse_unheard(equations, sheet, patients)
     enrolled = enrol(equations, patients, covariates=covariates, ids=named)
     lines, which = _timelines(events, enrolled.ids, len(places), wanted, clock, sheet)
     states = [one.state for one in places]
@@ -264,23 +264,6 @@ def _refuse_clockwork(model: Model) -> None:
         raise UnsupportedError(
             f"{model.id}: SS 1 asks for a steady state, but the equations mention time or have events of their own, so "
             "that there need not be one. Give the doses that lead there, with ADDL and II."
-        )
-
-
-def _refuse_unheard(model: Model, regimen: Sheet | None, patients: Sheet | None) -> None:
-    """Refuse what a ``delay()`` of the model would not hear of: doses, and other starts of its species.
-
-    Raises:
-        UnsupportedError: there are some.
-    """
-    starts = {name for one in compartments(model) for name in (one.name, one.state)}
-    wrong = regimen.where if regimen is not None else next(
-        (patients.at(name) for name in patients.columns if name in starts) if patients is not None else iter(()), None
-    )  # fmt: skip
-    if wrong is not None:
-        then = "A cohort of parameters is. Write doses as events of the model, of what the delay does not ask for."
-        raise UnsupportedError(
-            f"{wrong}: doses and starts are not supported with a model that uses delay(). {then}"
         )
 
 
