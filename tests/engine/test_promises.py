@@ -117,6 +117,37 @@ def test_a_state_that_is_exactly_zero_stays_there(
     assert result.steps[0] < 5000
 
 
+#: A supply of an empty pool that something switches, and what has come in by a time.
+SWITCHED = {
+    "by the clock": ("piecewise(1, time >= 1, 0)", lambda t: np.maximum(t - 1, 0)),
+    "by a parameter": ("piecewise(1, time > k, 0)", lambda t: np.maximum(t - 1, 0)),
+    "by a state": ("piecewise(1, y > 1, 0)", lambda t: np.maximum(t - 2 * np.log(1.5), 0)),
+    "for a moment": ("piecewise(1, time > k and time < k + 0.001, 0)", lambda t: np.clip(t - 1, 0, 1e-3)),
+    "every week": ("piecewise(1, rem(time, 7) < 0.25, 0)", lambda t: np.floor(t / 7) / 4 + np.minimum(t % 7, 0.25)),
+    "in steps": ("floor(time)", lambda t: np.floor(t) * (np.floor(t) - 1) / 2 + np.floor(t) * (t % 1)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("way", SWITCHED)
+def test_a_supply_that_is_switched_on_inside_a_step_fills_an_empty_pool(
+    write: SimpleNamespace, way: str, method: Method
+) -> None:
+    """Its error is as large as itself in every step over the switch, and a pulse fits between two stages of one."""
+    text, exact = SWITCHED[way]
+    rates, times = {"x": text, "y": "1 + y / 2"}, np.array([0, 0.5, 1, 1.0005, 2, 5, 30, 40.0])
+    kernel = build(
+        write.model(
+            "switched", parameters={"k": 1.0}, species={"x": ("0", "1"), "y": ("0", "1")}, rates=rates
+        )
+    )
+    for tolerance in (1e-4, 1e-8, 1e-12):
+        result = simulate(
+            kernel, write.cohort(1), Schedule.empty(1), times=times, tolerance=tolerance, method=method
+        )
+        assert_allclose(one(result, "x"), exact(times), rtol=300 * tolerance, atol=10 * tolerance + 1e-14)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_a_population_of_nobody_from_the_start(
     window: Kernel, write: SimpleNamespace, method: Method

@@ -1,5 +1,7 @@
 """Instants at which a comparison may change and that are known beforehand: steps end there, whatever their length.
 
+Comparisons are those of a model's events, and those in its equations, such as a dose that is switched on by the time.
+
 The error of a step says nothing about an event that waits for the clock: where all else is at rest steps grow without
 bound, and a dose "every seventh day" would fall between two looks. What is a straight line in time is solved for its
 zero; of a remainder or a wave the instants are given between which it is a straight line, or at least goes one way.
@@ -20,7 +22,8 @@ __all__ = ["Diary"]
 _ZERO, _ONE, _TIME, _NEVER = Number(0.0), Number(1.0), Symbol("time"), Number(-inf)
 _COMPARE = ("<", "<=", ">", ">=", "==", "!=")
 _WAVES = ("sin", "cos", "tan")
-_BREAKS = (*_COMPARE, *_WAVES, "floor", "ceil", "rem", "quotient", "abs", "min", "max")
+_STAIRS = ("floor", "ceil", "rem", "quotient")
+_BREAKS = (*_COMPARE, *_WAVES, *_STAIRS, "abs", "min", "max")
 #: An expression that is longer than this once its rules are written out is not looked into.
 _LONGEST = 2000
 #: A few rounding errors of a sum, as a share of its terms.
@@ -51,6 +54,17 @@ class Diary:
         yield from self._zero(whole)
         for node in walk(whole):
             if isinstance(node, Call) and node.operator in _BREAKS:
+                yield from self._break(node.operator, node.arguments)
+
+    def jumps(self, slope: Expression) -> Iterator[Expression]:
+        """Where a rate of change may jump because of the time, as ``appointments`` has it.
+
+        A pulse that opens and closes between two stages of a step leaves no trace in the step's error.
+        """
+        for node in walk(self.written_out(slope)):
+            if isinstance(node, Call) and node.operator in _COMPARE:
+                yield from self.appointments(Call("-", node.arguments))
+            elif isinstance(node, Call) and node.operator in _STAIRS:
                 yield from self._break(node.operator, node.arguments)
 
     def written_out(self, expression: Expression) -> Expression:

@@ -24,7 +24,7 @@ class Book:
         self.derivatives = dict(model.derivatives())
         self.static = model.static()
         self.outputs = tuple(outputs)
-        self.events: EventCode | None = event_code(model) if model.events else None
+        self.events: EventCode | None = event_code(model)
         known = self.model.names() | {"time"}
         for name in self.outputs:
             if name not in known:

@@ -54,6 +54,9 @@ NEAR_LIMIT = 2.2
 #: What an implicit step costs, in explicit ones, grows with the species (measured with 3 and 9): it pays once it is
 #: 1 + WORTH * species times longer than stability allows.
 WORTH = 0.4
+#: What has never been anything is judged against what it would be after this share of the time so far; and in steps as
+#: short as roundings of the clock, which only a jump asks for, not at all.
+YOUNG, NO_TIME = 1e-6, 1e-14
 #: Shortening a step this often does not keep a species above zero: it is the equations that take it there.
 MOST_BELOW = 40
 
@@ -68,13 +71,18 @@ def finite(values: Floats) -> bool:
 
 
 @compiled
-def weigh(y: Floats, peak: Floats, settings: Settings, w: Scratch) -> None:
+def weigh(t: float, h: float, y: Floats, peak: Floats, settings: Settings, w: Scratch) -> None:
     """One over the error each species may make in this step.
 
     That is ``tolerance`` times its own size, but never less than the floor: an extinct species does not force steps.
+    What has never been anything has no scale yet: where its supply is switched on inside a step, its error is as large
+    as itself, however short the step. It is judged against what it would become in a millionth of the time so far.
     """
+    youth = max(1.0, YOUNG * abs(t) / h) if h > NO_TIME * abs(t) else np.inf
     for m in range(y.shape[0]):
         size = max(abs(y[m]), abs(w.next[m]))
+        if peak[m] == 0.0 and size > 0.0:
+            size *= youth
         floor = settings.floor[m] + settings.share[m] * peak[m]
         w.weight[m] = 1.0 / (settings.tolerance * max(size, floor) + 1e-280)
 
@@ -135,7 +143,7 @@ def attempter(rhs: Any, jacobian: Any, n: int) -> Any:
             done = implicit_step(t, h, y, p, s, w)
         else:
             explicit_step(t, h, y, one.slope, p, s, w)
-        weigh(y, one.peak, settings, w)
+        weigh(t, h, y, one.peak, settings, w)
         error = norm(w) if done else np.inf
         if not error < np.inf:
             shorten(one, h, 0.1)

@@ -1,4 +1,4 @@
-"""What the compiled code has to evaluate for a model's events, as lists of expressions.
+"""What the compiled code has to evaluate for a model's events and switches, as lists of expressions.
 
 Conditions are watched comparison by comparison: a window such as ``x > 1 and x < 1.1`` that opens and closes between
 two looks leaves both its comparisons changed.
@@ -43,14 +43,17 @@ class EventCode:
         return (*self.triggers, *self.watched, *self.effects, *self.appointments)
 
 
-def event_code(model: Model) -> EventCode:
-    """What has to be evaluated for the events of a model."""
+def event_code(model: Model) -> EventCode | None:
+    """What has to be evaluated for the events of a model, and for jumps of its equations at known instants; or None."""
     watched = dict(found for event in model.events for found in _comparisons(event.trigger))
     effects = [event.delay or Number(0.0) for event in model.events]
     effects += [event.priority or Number(float("nan")) for event in model.events]
     effects += [value for event in model.events for _, value in event.assignments]
     diary = Diary(model)
-    appointments = (one for difference in watched for one in diary.appointments(difference))
+    appointments = [one for difference in watched for one in diary.appointments(difference)]
+    appointments += [one for slope in model.derivatives().values() for one in diary.jumps(slope)]
+    if not model.events and not appointments:
+        return None
     return EventCode(
         tuple(event.trigger for event in model.events),
         tuple(watched),

@@ -91,8 +91,8 @@ class Desk(NamedTuple):
 
 
 def plan(model: Model, module: ModuleType) -> Plan | None:
-    """The events of a model; None when it has none. ``module`` is its compiled module."""
-    if not model.events:
+    """The events of a model; None when its compiled module knows of none, nor of instants at which a rate jumps."""
+    if not hasattr(module, "APPOINTMENTS"):
         return None
     place = {one.id: i for i, one in enumerate(model.species)}
 

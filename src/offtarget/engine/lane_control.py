@@ -11,7 +11,7 @@ import numpy as np
 
 from offtarget.engine import lane_explicit, lane_implicit
 from offtarget.engine import lane_layout as at
-from offtarget.engine.control import MOST_BELOW
+from offtarget.engine.control import MOST_BELOW, NO_TIME, YOUNG
 from offtarget.engine.lane_layout import Places
 from offtarget.engine.lane_math import rough_exp2, rough_log2
 from offtarget.engine.lanes import absolute, bits, choose, higher, lower, of_bits, put, take, wide
@@ -50,7 +50,7 @@ def leaper(rhs: Any, jacobian: Any, where: Places, *, implicit: bool) -> Any:
         over = count > float(settings.budget[0])
         stuck = ~(h > 4e-16 * absolute(t)) | (h < 1e-250)
         step(t, h, a)
-        error = measure(a, where, settings)
+        error = measure(t, h, a, where, settings)
         under = below(a, where, settings)
         bad = ~(error < np.inf)
         ok = (error <= 1.0) & ~under & ~over & ~stuck
@@ -71,13 +71,16 @@ def leaper(rhs: Any, jacobian: Any, where: Places, *, implicit: bool) -> Any:
 
 
 @merged
-def measure(a: Floats, where: Places, settings: Settings) -> Any:
-    """The largest error of any species, in tolerances; infinite when one is not a number."""
-    worst, sound = wide(0.0), wide(0.0)
+def measure(t: Any, h: Any, a: Floats, where: Places, settings: Settings) -> Any:
+    """The largest error of any species, in tolerances (see ``control.weigh``); infinite when one is not a number."""
+    worst, sound, age = wide(0.0), wide(0.0), absolute(t)
+    youth = choose(h > NO_TIME * age, higher(1.0, YOUNG * age / h), np.inf)
     for m in range(where.n):
         there = absolute(take(a, where.next + m))
         floor = settings.floor[m] + settings.share[m] * take(a, where.peak + m)
-        size = higher(higher(absolute(take(a, where.state + m)), there), floor)
+        size = higher(absolute(take(a, where.state + m)), there)
+        size = choose((take(a, where.peak + m) == 0.0) & (size > 0.0), size * youth, size)
+        size = higher(size, floor)
         weight = 1.0 / (settings.tolerance * size + 1e-280)
         put(a, where.weight + m, weight)
         error = absolute(take(a, where.error + m)) * weight

@@ -213,7 +213,7 @@ def refresher(static: Any, initial: Any, rhs: Any) -> Any:
         for m in range(y.shape[0]):
             one.peak[m] = max(one.peak[m], abs(y[m]))
             w.next[m] = y[m]
-        weigh(y, one.peak, settings, w)
+        weigh(0.0, 1.0, y, one.peak, settings, w)
         one.clock[STEP] = first_step(one.clock[TIME], y, f, p, s, w)
         one.clock[ERROR] = 1e-4
 
