@@ -25,7 +25,7 @@ help:
 	@echo "make format    let ruff put the code in order"
 	@echo "make validate  published results and theory against the simulator (slow)"
 	@echo "make bench     against other simulators, in an environment of its own (QUICK=1: a few patients)"
-	@echo "make sbml      the SBML test suite: SUITE=its folder KIND=semantic"
+	@echo "make sbml      the SBML test suite: SUITE=its folder KIND=semantic or stochastic"
 	@echo "make docs      the reference pages, from the catalogue"
 	@echo "make clean     remove .venv, caches and builds; runs/ stays"
 
@@ -80,7 +80,7 @@ bench:
 
 KIND ?= semantic
 sbml: $(DEV)
-	$(PY) tests/sbml_suite.py $(if $(SUITE),"$(SUITE)") --kind $(KIND)
+	$(PY) tests/$(if $(filter stochastic,$(KIND)),sbml_stochastic.py,sbml_suite.py --kind $(KIND)) $(if $(SUITE),"$(SUITE)")
 
 docs: $(RUN)
 	@test -f docs/build.py || { echo "docs: nothing to build yet: docs/build.py is not there."; exit 1; }

@@ -83,19 +83,19 @@ class Settings:
 
 def cases(folder: Path) -> list[Path]:
     """The case folders of a suite."""
-    return sorted(path for path in folder.iterdir() if path.is_dir() and _file(path, "settings.txt"))
+    return sorted(path for path in folder.iterdir() if path.is_dir() and case_file(path, "settings.txt"))
 
 
-def _file(case: Path, name: str) -> Path | None:
+def case_file(case: Path, name: str) -> Path | None:
     return next((one for one in (case / name, case / f"{case.name}-{name}") if one.is_file()), None)
 
 
 def model_file(case: Path, level: str) -> Path | None:
     """The case's model: of the wanted level, such as ``l2v4``, or of the highest there is."""
     if level:
-        return _file(case, f"sbml-{level}.xml")
+        return case_file(case, f"sbml-{level}.xml")
     levels = sorted(case.glob(f"{case.name}-sbml-l?v?.xml"))
-    return levels[-1] if levels else _file(case, "model.xml")
+    return levels[-1] if levels else case_file(case, "model.xml")
 
 
 def judge(case: Path, *, level: str = "", twin: bool = False, budget: int = MANY) -> Verdict | None:
@@ -115,15 +115,15 @@ def judge(case: Path, *, level: str = "", twin: bool = False, budget: int = MANY
         model = read_model(text, where=case.name)
     except InputError as problem:
         return Verdict(case.name, "refused", str(problem).removeprefix(f"{case.name}: "))
-    settings = Settings.read(_file(case, "settings.txt") or case)
+    settings = Settings.read(case_file(case, "settings.txt") or case)
     try:
-        found = _answers(model, _written(text), settings, twin=twin, budget=budget)
+        found = _answers(model, written(text), settings, twin=twin, budget=budget)
     except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError, InputError) as problem:
         return Verdict(case.name, "failed", f"{type(problem).__name__}: {problem}")
     return Verdict(case.name, *_compared(found, _expected(case, settings), settings))
 
 
-def _written(text: str) -> libsbml.Model:
+def written(text: str) -> libsbml.Model:
     """The model as libSBML has it, hierarchical ones flattened: what is constant or in which place stands there."""
     document = libsbml.readSBMLFromString(text)
     options = libsbml.ConversionProperties()
@@ -131,13 +131,13 @@ def _written(text: str) -> libsbml.Model:
     options.addOption("performValidation", False)
     if document.getPlugin("comp") is not None:
         document.convert(options)
-    _written.keep = document  # type: ignore[attr-defined]  # a model dies with its document
+    written.keep = document  # type: ignore[attr-defined]  # a model dies with its document
     return document.getModel()
 
 
 def _expected(case: Path, settings: Settings) -> Floats:
     """The expected values, a column a variable."""
-    with (_file(case, "results.csv") or case).open(encoding="utf-8") as table:
+    with (case_file(case, "results.csv") or case).open(encoding="utf-8") as table:
         head, *rows = [row for row in csv.reader(table) if row]
     names = [name.strip() for name in head[1:]]  # the first column is the time, whatever it is called
     values = np.array([[float(cell) for cell in row[1:]] for row in rows])
@@ -236,7 +236,7 @@ def _spread(
         shutil.rmtree(kept, ignore_errors=True)
 
 
-def _reasons(why: str) -> str:
+def reason(why: str) -> str:
     """A refusal without the place in the model it is about, so that equal ones are counted together."""
     head, _, rest = why.partition(": ")
     about_a_place = rest and " " not in head and not rest.startswith("not supported")
@@ -295,9 +295,7 @@ def main() -> int:
         if log is not None:
             print(json.dumps(asdict(one)), file=log, flush=True)
     count = Counter(one.outcome for one in verdicts)
-    for why, number in Counter(
-        _reasons(one.why) for one in verdicts if one.outcome == "refused"
-    ).most_common():
+    for why, number in Counter(reason(one.why) for one in verdicts if one.outcome == "refused").most_common():
         print(f"{number:4d} refused: {why}")
     print(f"{words.kind}: {count['passed']} passed, {count['failed']} failed, {count['refused']} refused "
           f"of {len(verdicts)}")  # fmt: skip

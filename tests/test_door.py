@@ -52,7 +52,7 @@ NOUNS = {
 }  # fmt: skip
 
 STATUSES = {"FINISHED": 0, "TOO_MANY_STEPS": 1, "NOT_FINITE": 2, "STEP_TOO_SMALL": 3, "NEGATIVE": 4,
-            "ENDLESS_EVENTS": 5, "TOO_MANY_WAITING": 6, "NO_DELAY": 7, "TIMED_OUT": 8}  # fmt: skip
+            "ENDLESS_EVENTS": 5, "TOO_MANY_WAITING": 6, "NO_DELAY": 7, "TIMED_OUT": 8, "NOT_COUNTABLE": 9}  # fmt: skip
 
 #: The command line: each command's words, without --help.
 COMMANDS = {
@@ -60,7 +60,8 @@ COMMANDS = {
     "list": "kind --json",
     "replay": "folder --threads --json",
     "show": "kind name --json",
-    "simulate": "model --out --cohort --regimen --times --outputs --covariates --tolerance --seed --threads "
+    "simulate": "model --out --cohort --regimen --times --outputs --covariates --tolerance --stochastic "
+    "--replicates --seed --threads "
     "--time-limit --max-failed --json",
     "trial": "study --patients --seed --out --threads --max-failed --report/--no-report --json",
 }

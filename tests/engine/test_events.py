@@ -483,3 +483,17 @@ def test_a_state_that_crosses_its_line_is_passed_in_a_few_steps_whatever_it_is_r
     assert_array_equal(found.status, Status.FINISHED)
     assert found.steps.max() < 100
     assert_array_equal(found.values[:, -1], 1.0)
+
+
+def test_at_a_threshold_and_just_beyond_it_are_two_instants(write: SimpleNamespace) -> None:
+    """time >= 3 and time > 3 are one difference with two changes."""
+    plain = write.model(
+        "edges", parameters={"rate": 1.0}, species={"x": ("1", "1"), "at": ("0", "1"), "after": ("0", "1")},
+        rates={"x": "-rate * x", "at": "0", "after": "0"},
+    )  # fmt: skip
+    edges = replace(plain, events=(
+        event(write, "reached", "time >= 3", "at = 1"), event(write, "passed", "time > 3", "after = 1"),
+    ))  # fmt: skip
+    times = [2.9, 3.0, 3.0 * (1 + 1e-14)]
+    found = simulate(build(edges, outputs=("at", "after")), write.cohort(1), Schedule.empty(1), times=times)
+    assert_array_equal(found.values[0], [[0, 0], [1, 0], [1, 1]])

@@ -25,6 +25,7 @@ class Status(IntEnum):
     TOO_MANY_WAITING = 6
     NO_DELAY = 7
     TIMED_OUT = 8
+    NOT_COUNTABLE = 9
 
     @property
     def sentence(self) -> str:
@@ -42,6 +43,7 @@ _SENTENCES = {
     Status.TOO_MANY_WAITING: "More delayed events of the model waited to be executed than the engine keeps.",
     Status.NO_DELAY: "The delay of an event of the model was negative or not a number.",
     Status.TIMED_OUT: "The time allowed in seconds was over before the end.",
+    Status.NOT_COUNTABLE: "A count was no whole number, or too large for one more to make a difference.",
 }
 
 

@@ -13,7 +13,7 @@ from offtarget.engine.appointments import Diary
 from offtarget.models.expression import Call, Expression, Number
 from offtarget.models.model import Model
 
-__all__ = ["EventCode", "event_code"]
+__all__ = ["EventCode", "comparisons", "event_code"]
 
 _COMPARE = {"<": 0, ">=": 0, ">": 1, "<=": 1, "==": 2, "!=": 2}
 _LOGIC = ("and", "or", "xor", "not", "implies")
@@ -45,26 +45,27 @@ class EventCode:
 
 def event_code(model: Model) -> EventCode | None:
     """What has to be evaluated for the events of a model, and for jumps of its equations at known instants; or None."""
-    watched = dict(found for event in model.events for found in _comparisons(event.trigger))
+    # x > 1 and x >= 1 are one difference, and two changes
+    watched = dict.fromkeys(found for event in model.events for found in comparisons(event.trigger))
     effects = [event.delay or Number(0.0) for event in model.events]
     effects += [event.priority or Number(float("nan")) for event in model.events]
     effects += [value for event in model.events for _, value in event.assignments]
     diary = Diary(model)
-    appointments = [one for difference in watched for one in diary.appointments(difference)]
+    appointments = [one for difference, _ in watched for one in diary.appointments(difference)]
     appointments += [one for slope in model.derivatives().values() for one in diary.jumps(slope)]
     if not model.events and not appointments:
         return None
     return EventCode(
         tuple(event.trigger for event in model.events),
-        tuple(watched),
-        tuple(watched.values()),
+        tuple(difference for difference, _ in watched),
+        tuple(kind for _, kind in watched),
         tuple(effects),
         tuple(dict.fromkeys(appointments)),
     )
 
 
-def _comparisons(node: Expression, condition: bool = True) -> Iterator[tuple[Expression, int]]:
-    """Every comparison in a condition, and every number that is used as one."""
+def comparisons(node: Expression, condition: bool = True) -> Iterator[tuple[Expression, int]]:
+    """Every comparison in a condition, and every number that is used as one, as (difference, what is a change)."""
     if isinstance(node, Call) and node.operator in _COMPARE:
         yield Call("-", node.arguments), _COMPARE[node.operator]
     elif (
@@ -76,4 +77,4 @@ def _comparisons(node: Expression, condition: bool = True) -> Iterator[tuple[Exp
     if isinstance(node, Call):
         for place, part in enumerate(node.arguments):
             chooses = node.operator == "piecewise" and place % 2 == 1
-            yield from _comparisons(part, node.operator in _LOGIC or chooses)
+            yield from comparisons(part, node.operator in _LOGIC or chooses)

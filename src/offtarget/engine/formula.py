@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from offtarget.errors import UnsupportedError
-from offtarget.models.expression import Call, Expression, Number, Symbol, symbols
+from offtarget.models.expression import DRAWS, Call, Expression, Number, Symbol, symbols
 
 __all__ = ["RESERVED", "Namer", "constant", "python"]
 
@@ -150,6 +150,9 @@ def _function(word: str, parts: tuple[Expression, ...], name: Callable[[str], st
         return f"log({texts[0]})"
     if word in ("min", "max"):
         return texts[0] if len(texts) == 1 else f"{word}({', '.join(texts)})"
+    if word in DRAWS:
+        then = "Simulate it with the engine of chance (stochastic)."
+        raise UnsupportedError(f"the model draws numbers by chance, from {word}(). {then}")
     raise UnsupportedError(f'the engine has no function "{word}".')
 
 

@@ -145,7 +145,7 @@ NOW, BEFORE, TIME, STEP, ERROR = (int(column) for column in Clock)
 (STATUS, STEPS, BEGUN, CHANGED, IMPLICIT, STIFF, CALM, PATIENCE, BELOW, SLOPE_KNOWN, CURSOR,
  COLUMN) = (int(column) for column in Flag)  # fmt: skip
 (FINISHED, TOO_MANY_STEPS, NOT_FINITE, STEP_TOO_SMALL, NEGATIVE, ENDLESS_EVENTS, TOO_MANY_WAITING, NO_DELAY,
- _) = (int(status) for status in Status)  # fmt: skip
+ _, NOT_COUNTABLE) = (int(status) for status in Status)  # fmt: skip
 
 _ANY = np.zeros(0)
 #: The types of the compiled entry's arguments.

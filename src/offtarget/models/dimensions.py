@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from offtarget.errors import InputError
-from offtarget.models.expression import Call, Expression, Number, Symbol, infix
+from offtarget.models.expression import DRAWS, Call, Expression, Number, Symbol, infix
 from offtarget.models.model import Event, Model
 from offtarget.units import exponents
 
@@ -134,6 +134,8 @@ def _call(node: Call, inside: list[Dimension]) -> Dimension:
         return _power(node, inside)
     if operator == "piecewise":
         return _alike(node, [*inside[0:-1:2], inside[-1]])
+    if operator in DRAWS:
+        return _drawn(node, inside)
     if operator in ("rem", "quotient"):
         return inside[0] if operator == "rem" else _product(inside[0], inside[1], -1.0)
     if not _same(inside[0], _NOTHING):
@@ -141,6 +143,15 @@ def _call(node: Call, inside: list[Dimension]) -> Dimension:
             f"expected a pure number inside {operator}(), got {_words(inside[0])} (in {_short(node)})."
         )
     return _NOTHING
+
+
+def _drawn(node: Call, inside: list[Dimension]) -> Dimension:
+    """What a distribution's arguments say about its draws; of counts and of logarithms they say nothing."""
+    if node.operator in ("normal", "uniform", "laplace", "cauchy", "rayleigh"):
+        return _alike(node, inside)
+    if node.operator == "exponential":
+        return _product(_NOTHING, inside[0], -1.0)
+    return inside[1] if node.operator == "gamma" else None
 
 
 def _alike(node: Call, inside: list[Dimension]) -> Dimension:

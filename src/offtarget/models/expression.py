@@ -10,12 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 __all__ = [
+    "DRAWS",
     "Call",
     "Expression",
     "Number",
     "Symbol",
     "add",
     "divide",
+    "draws",
     "infix",
     "multiply",
     "size",
@@ -34,6 +36,13 @@ OPERATORS: Mapping[str, int | None] = {
     "<": 2, "<=": 2, ">": 2, ">=": 2, "==": 2, "!=": 2,
     "and": None, "or": None, "xor": None, "not": 1, "implies": 2,
     "piecewise": None,
+}  # fmt: skip
+#: Draws from a distribution, as the SBML package of that name has them: how many arguments each may have. The last two
+#: of the longest form are the bounds within which the draw has to lie.
+DRAWS: Mapping[str, tuple[int, ...]] = {
+    "bernoulli": (1,), "binomial": (2, 4), "cauchy": (1, 2, 4), "chisquare": (1, 3), "exponential": (1, 3),
+    "gamma": (2, 4), "laplace": (1, 2, 4), "lognormal": (2, 4), "normal": (2, 4), "poisson": (1, 3),
+    "rayleigh": (1, 3), "uniform": (2,),
 }  # fmt: skip
 
 
@@ -91,6 +100,11 @@ def walk(expression: Expression) -> Iterator[Expression]:
 def symbols(expression: Expression) -> frozenset[str]:
     """The names an expression mentions."""
     return frozenset(node.name for node in walk(expression) if isinstance(node, Symbol))
+
+
+def draws(expression: Expression) -> tuple[Call, ...]:
+    """Every draw from a distribution in an expression, outer ones first."""
+    return tuple(node for node in walk(expression) if isinstance(node, Call) and node.operator in DRAWS)
 
 
 def size(expression: Expression) -> int:

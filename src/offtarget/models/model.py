@@ -51,12 +51,14 @@ class Reaction:
     Attributes:
         rate: how often, in the species' unit a day.
         changes: (species, amount) pairs: what one firing adds.
+        reversible: whether its author says that the rate may be a net one, of two directions.
     """
 
     id: str
     rate: Expression
     changes: tuple[tuple[str, float], ...]
     name: str = ""
+    reversible: bool = False
 
 
 @dataclass(frozen=True, slots=True)

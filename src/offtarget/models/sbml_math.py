@@ -12,11 +12,13 @@ import libsbml
 
 from offtarget.errors import InputError, UnsupportedError, sentence
 from offtarget.models.expression import (
+    DRAWS,
     OPERATORS,
     Call,
     Expression,
     Number,
     Symbol,
+    draws,
     size,
     substitute,
     walk,
@@ -42,6 +44,7 @@ _OPERATORS = {
     libsbml.AST_LOGICAL_OR: "or", libsbml.AST_LOGICAL_XOR: "xor", libsbml.AST_LOGICAL_NOT: "not",
     libsbml.AST_LOGICAL_IMPLIES: "implies",
 }  # fmt: skip
+_DRAWS = {getattr(libsbml, f"AST_DISTRIB_FUNCTION_{word.upper()}"): word for word in DRAWS}
 _CONSTANTS = {
     libsbml.AST_CONSTANT_E: 2.718281828459045, libsbml.AST_CONSTANT_PI: 3.141592653589793,
     libsbml.AST_CONSTANT_TRUE: 1.0, libsbml.AST_CONSTANT_FALSE: 0.0, libsbml.AST_NAME_AVOGADRO: 6.02214179e23,
@@ -129,6 +132,12 @@ def _call(
         return Call("and", tuple(Call(_OPERATORS[kind], pair) for pair in pairs))
     if kind in _OPERATORS:
         return _checked(_OPERATORS[kind], inside, where)
+    if kind in _DRAWS:
+        word = _DRAWS[kind]
+        if len(inside) not in DRAWS[word]:
+            wanted = " or ".join(map(str, DRAWS[word]))
+            raise InputError(sentence(where, expected=f"{wanted} arguments of {word}", got=str(len(inside))))
+        return Call(word, inside)
     return _spelt_out(node, kind, inside, where)
 
 
@@ -177,6 +186,12 @@ def _written_out(name: str, inside: tuple[Expression, ...], functions: Functions
         raise InputError(
             sentence(where, expected=f"{len(arguments)} arguments of {name}", got=str(len(inside)))
         )
+    for argument, value in zip(arguments, inside, strict=True):
+        if draws(value) and sum(part == Symbol(argument) for part in walk(body)) > 1:
+            then = "Give the drawn number a name of its own first."
+            raise UnsupportedError(
+                f"{where}: {name}() uses an argument drawn by chance more than once. {then}"
+            )
     found = substitute(body, dict(zip(arguments, inside, strict=True)))
     if size(found) > _LONGEST:
         raise UnsupportedError(f"{where}: {name}() is too long when written out. Nothing was simulated.")
@@ -242,6 +257,8 @@ def parse_expression(text: str, *, where: str) -> Expression:
     found = from_ast(node, functions={}, where=where)
     if any(isinstance(part, Call) and part.operator == DELAY for part in walk(found)):
         raise UnsupportedError(f"{where}: delay() is not supported here.")
+    if draws(found):
+        raise InputError(sentence(where, expected="a formula without chance", got=text))
     if any(isinstance(part, Number) and not math.isfinite(part.value) for part in walk(found)):
         raise InputError(sentence(where, expected="a formula of finite numbers", got=text))
     return found
@@ -274,4 +291,5 @@ def to_ast(expression: Expression) -> Any:
 _TYPES = {word: kind for kind, word in reversed(_OPERATORS.items())} | {
     "neg": libsbml.AST_MINUS, "-": libsbml.AST_MINUS, "^": libsbml.AST_POWER, "sqrt": libsbml.AST_FUNCTION_ROOT,
     "log10": libsbml.AST_FUNCTION_LOG, "piecewise": libsbml.AST_FUNCTION_PIECEWISE,
+    **{word: kind for kind, word in _DRAWS.items()},
 }  # fmt: skip

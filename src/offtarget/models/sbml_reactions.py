@@ -43,7 +43,7 @@ def changes_and_rates(source: Source, places: Places) -> tuple[tuple[Reaction, .
                 state = places.amounts.get(id, id)
                 total[state] = total.get(state, 0.0) + sign * amount.value
         changes = tuple((state, amount) for state, amount in total.items() if amount)
-        reactions.append(Reaction(one.id, one.rate, changes, one.name))
+        reactions.append(Reaction(one.id, one.rate, changes, one.name, one.reversible))
     amounts = {id: places.amounts.get(id, id) for id in slopes}
     rates = tuple(Rule(amounts[id], slope, source.species[id].substance) for id, slope in slopes.items())
     return tuple(reactions), rates

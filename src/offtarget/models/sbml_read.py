@@ -19,6 +19,7 @@ from offtarget.models.expression import Expression, Number, substitute
 from offtarget.models.model import Model, Parameter, Rule, Species
 from offtarget.models.ordering import in_order, refuse_undefined
 from offtarget.models.sbml_algebra import solved
+from offtarget.models.sbml_chance import refuse_misplaced_draws
 from offtarget.models.sbml_delays import undelayed
 from offtarget.models.sbml_events import events_of
 from offtarget.models.sbml_reactions import changes_and_rates, laws_by_name
@@ -87,7 +88,7 @@ def _flattened(document: Any, where: str) -> Any:
         return document  # packages came with Level 3; what libSBML reports below it are annotations
     for number in range(document.getNumPlugins()):
         name = document.getPlugin(number).getPackageName()
-        if name not in ("comp", "l3v2extendedmath") and document.getPackageRequired(name):
+        if name not in ("comp", "l3v2extendedmath", "distrib") and document.getPackageRequired(name):
             raise UnsupportedError(f'{where}: the SBML package "{name}" is not supported.')
     plugin = document.getPlugin("comp")
     if plugin is None:
@@ -132,6 +133,7 @@ def _assembled(source: Source, where: str) -> Model:
         events=events_of(source, places, laws, ordered, where), delayed=source.delayed,
     )  # fmt: skip
     refuse_undefined(read, where=where)
+    refuse_misplaced_draws(source, read, where)
     return read
 
 

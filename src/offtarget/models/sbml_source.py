@@ -85,6 +85,7 @@ class Process:
     rate: Expression
     own: tuple[Parameter, ...]
     terms: tuple[tuple[str, float, Expression], ...]  #: species, sign, stoichiometry
+    reversible: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,8 +233,9 @@ class _Source:
                  for sign, side in ((-1.0, one.getListOfReactants()), (1.0, one.getListOfProducts()))
                  for two in side]  # fmt: skip
         return Process(
-            self.renamed.get(id, id), one.getName(), substitute(rate, own), tuple(parameters), tuple(terms)
-        )
+            self.renamed.get(id, id), one.getName(), substitute(rate, own), tuple(parameters), tuple(terms),
+            bool(one.getReversible()),
+        )  # fmt: skip
 
     def _stoichiometry(self, reference: Any) -> Expression:
         id = reference.getId()

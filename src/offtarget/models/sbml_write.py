@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import libsbml
 
-from offtarget.models.expression import Expression, Number, substitute, symbols
+from offtarget.models.expression import Expression, Number, draws, substitute, symbols
 from offtarget.models.model import Event, Model, Parameter, Reaction, Rule, Species
 from offtarget.models.sbml_math import to_ast
 from offtarget.models.sbml_units import define_unit
@@ -26,12 +27,17 @@ def write_sbml(model: Model) -> str:
         model: the equations.
 
     Returns:
-        SBML Level 3 Version 2 core.
+        SBML Level 3 Version 2 core, and the package ``distrib`` where the model draws by chance.
 
     Raises:
         InputError: a unit that SBML cannot express.
     """
-    document = libsbml.SBMLDocument(3, 2)
+    chance = any(draws(formula) for formula in _drawing(model))
+    document = libsbml.SBMLDocument(
+        libsbml.SBMLNamespaces(3, 2, "distrib", 1) if chance else libsbml.SBMLNamespaces(3, 2)
+    )
+    if chance:
+        document.setPackageRequired("distrib", True)
     written = document.createModel()
     written.setId(model.id)
     written.setName(model.title)
@@ -66,6 +72,14 @@ def write_sbml(model: Model) -> str:
     for event in model.events:
         _event(written, event)
     return str(libsbml.writeSBMLToString(document))
+
+
+def _drawing(model: Model) -> Iterator[Expression]:
+    """Every formula that may draw by chance."""
+    yield from (one.initial for one in model.species)
+    yield from (one.expression for one in model.rules)
+    for event in model.events:
+        yield from event.formulas()
 
 
 def _body(written: Any, model: Model) -> str:
@@ -180,7 +194,7 @@ def _reaction(written: Any, one: Reaction, reacting: frozenset[str]) -> None:
     found = written.createReaction()
     found.setId(one.id)
     found.setName(one.name)
-    found.setReversible(False)
+    found.setReversible(one.reversible)
     for id, amount in one.changes:
         if id in reacting:
             reference = found.createReactant() if amount < 0 else found.createProduct()

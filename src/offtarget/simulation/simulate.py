@@ -27,7 +27,7 @@ from offtarget.simulation.sheet import Sheet, read_sheet
 from offtarget.simulation.table import Columns, rows
 from offtarget.simulation.timeline import INITIAL, Timeline, timeline
 
-__all__ = ["Prepared", "Simulation", "prepare", "simulate_table"]
+__all__ = ["Prepared", "Simulation", "chosen_outputs", "loaded", "prepare", "simulate_table"]
 
 Progress = Callable[[int, int], None]
 
@@ -154,7 +154,7 @@ def prepare(
     outputs: Sequence[str] = (), covariates: Sequence[str] = (),
 ) -> Prepared:  # fmt: skip
     """Everything read, checked and compiled; arguments and complaints as ``simulate_table``."""
-    equations, stated = (model, bool(model.time_unit)) if isinstance(model, Model) else _loaded(str(model))
+    equations, stated = (model, bool(model.time_unit)) if isinstance(model, Model) else loaded(str(model))
     patients = read_sheet(cohort, where="cohort") if cohort is not None else None
     sheet = canonical(read_sheet(regimen, where="regimen")) if regimen is not None else None
     wanted = parse_times(times) if times is not None else None
@@ -165,7 +165,7 @@ def prepare(
     places = compartments(equations)
     events = read_events(sheet, equations, places, clock) if sheet is not None else None
     named = [id for id in events.first if id] if events is not None else []
-    names = _outputs(equations, outputs)
+    names = chosen_outputs(equations, outputs)
     if equations.delayed:
         refuse_unheard(equations, sheet, patients)
     enrolled = enrol(equations, patients, covariates=covariates, ids=named)
@@ -182,12 +182,13 @@ def prepare(
     return Prepared(ward, columns, (*notes, *_notes(events, wanted, enrolled.ids)))
 
 
-def _loaded(name: str) -> tuple[Model, bool]:
+def loaded(name: str) -> tuple[Model, bool]:
+    """The model of a catalogue name or a path, and whether it states its unit of time."""
     model = load_model(name)
     return model, states_time_unit(name)
 
 
-def _outputs(model: Model, wanted: Sequence[str]) -> tuple[str, ...]:
+def chosen_outputs(model: Model, wanted: Sequence[str]) -> tuple[str, ...]:
     """The columns of the result: what was asked for, the model's choice, or every species and moving rule."""
     still = model.static()
     names = tuple(wanted) or model.outputs or (
