@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from offtarget.engine.network import Network
@@ -69,6 +71,12 @@ def test_what_counts_cannot_do_is_refused_by_name(name: str) -> None:
 @pytest.mark.parametrize("name", READ)
 def test_what_they_can_is_not_refused(name: str) -> None:
     assert network(*READ[name]).counted[0] == "A"
+
+
+def test_a_copy_that_runs_behind_would_have_luck_of_its_own_and_is_refused() -> None:
+    delayed = dataclasses.replace(load_model("cml"), delayed=True)
+    with pytest.raises(UnsupportedError, match="by chance. Write what happens later as an event"):
+        Network(delayed)
 
 
 def test_conversion_factors_are_refused_by_name() -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -16,12 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from offtarget.arrays.cohort import Cohort
-from offtarget.arrays.schedule import Action, Schedule
+from offtarget.arrays.schedule import Schedule
 from offtarget.arrays.trajectories import Status, Trajectories
 from offtarget.engine.event_layout import Note, Pending, grown, pending
 from offtarget.engine.kernel import Kernel, build
-from offtarget.engine.layout import Clock, Events, Flag, Floats, Patients, Settings, patients
-from offtarget.errors import InputError, UnsupportedError, nearest, sentence
+from offtarget.engine.layout import Clock, Flag, Floats, Patients, Settings, patients
+from offtarget.engine.sharing import processors, resolved, share_out
+from offtarget.errors import InputError, UnsupportedError, sentence
 
 __all__ = ["Course", "Kernel", "Method", "advance", "begin", "build", "simulate"]
 
@@ -164,7 +163,10 @@ def _run(
         raise InputError(
             sentence("until", expected="a time not before the patient's present one", got="an earlier one")
         )
-    events, allowance = _events(kernel, schedule, n), np.array([budget], np.int64)
+    if kernel.delayed and schedule.time.size:
+        raise UnsupportedError(f"{kernel.id}: a schedule for a model that uses delay() is not supported.")
+    events = resolved(schedule, kernel.id, kernel.parameters, kernel.species, n)
+    allowance = np.array([budget], np.int64)
     settings = Settings(
         float(tolerance), allowance, _METHODS[method], kernel.floor, kernel.share, kernel.counts
     )
@@ -221,57 +223,11 @@ def _march(kernel: Kernel, course: Course, work: tuple[Any, ...], n: int, thread
 
 def _share(work: Callable[[int, int], None], n: int, threads: int | None) -> None:
     """Patients 0 to n, a group at a time: on several threads when the first few say that it will take a while."""
-    workers, first = min(threads or _processors(), max(1, n // _FEW)), 0
+    workers, first = min(threads or processors(), max(1, n // _FEW)), 0
     if workers > 1:
         begun, first = perf_counter(), _FEW
         work(0, first)
         if (perf_counter() - begun) * (n - first) < _WORTH_THREADS * first:
             workers = 1
     size = max(_FEW, min(_CHUNK, -(-n // (4 * workers)))) if workers > 1 else _CHUNK
-
-    def some(first: int) -> None:
-        work(first, min(first + size, n))
-
-    if workers == 1:
-        for place in range(first, n, size):
-            some(place)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            list(pool.map(some, range(first, n, size)))
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-
-
-def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _events(kernel: Kernel, schedule: Schedule, n: int) -> Events:
-    """The schedule with its names resolved."""
-    if schedule.offsets.shape != (n + 1,):
-        got = f"{schedule.offsets.shape[0] - 1} patients"
-        raise InputError(sentence("schedule", expected=f"events of {n} patients", got=got))
-    if kernel.delayed and schedule.time.size:
-        raise UnsupportedError(f"{kernel.id}: a schedule for a model that uses delay() is not supported.")
-    if np.isnan(schedule.time).any():
-        raise InputError(sentence("schedule", expected="a number as the time of each event", got="nan"))
-    places = {name: j for j, name in enumerate((*kernel.parameters, *kernel.species))}
-    for name in schedule.names:
-        if name not in places:
-            raise InputError(f'{kernel.id}: an event acts on "{name}". {nearest(name, places, kind="name")}')
-    where = np.array([places[name] for name in schedule.names], np.int64)
-    target = where[schedule.target] if schedule.target.size else np.zeros(0, np.int64)
-    action = schedule.action.astype(np.int64)
-    misplaced = np.flatnonzero((action != Action.SET) & (target < len(kernel.parameters)))
-    if misplaced.size:
-        wrong = schedule.names[int(schedule.target[misplaced[0]])]
-        verb = "adds to" if action[misplaced[0]] == Action.ADD else "multiplies"
-        raise InputError(
-            f'{kernel.id}: an event {verb} "{wrong}", which is a parameter: a parameter can only be set.'
-        )
-    time, value = (np.ascontiguousarray(x, np.float64) for x in (schedule.time, schedule.value))
-    return Events(np.ascontiguousarray(schedule.offsets, np.int64), time, action, target, value)
+    share_out(work, [(place, min(place + size, n)) for place in range(first, n, size)], workers)

@@ -64,6 +64,8 @@ class Network:
     """
 
     def __init__(self, model: Model) -> None:
+        if model.delayed:  # a copy that runs behind would have luck of its own
+            raise _refused(model, "delay()", "Write what happens later as an event with a delay.")
         _refuse_varied(model)
         self.model = model
         self.reactions = tuple(one for one in model.reactions if one.changes)

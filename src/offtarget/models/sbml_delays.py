@@ -231,7 +231,7 @@ class _Copier:
             for id, sign, amount in one.terms
             if (delay, id) in self.running
         )
-        return Process(names[one.id], one.name, self._then(one.rate, delay), (), terms)
+        return Process(names[one.id], one.name, self._then(one.rate, delay), (), terms, one.reversible)
 
     def _gated(self, rate: Expression, delay: Expression) -> Expression:
         """A rate that begins when the copy does; an event switches it, so that no step of a solver is half and half."""
