@@ -76,7 +76,7 @@ validate: $(DEV)
 	echo "validate: $$ran scripts, all promises kept"
 
 bench:
-	@QUICK=$(QUICK) PYTHON="$(PYTHON)" benchmarks/run
+	@QUICK=$(QUICK) FRESH=$(FRESH) PYTHON="$(PYTHON)" benchmarks/run
 
 KIND ?= semantic
 sbml: $(DEV)

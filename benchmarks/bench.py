@@ -1,213 +1,234 @@
 """Simulators side by side: the same patients, the same accuracy, one thread each. Writes README.md and table.csv.
 
-python benchmarks/bench.py [--quick] [--only hahnel2020] [--rounds 5]
+python benchmarks/bench.py [--quick] [--fresh] [--only hahnel2020] [--without diffrax,amici] [--rounds 5]
+
+Everything measured is written down at once. A run that was cut off goes on where it was, unless something that its
+numbers depend on has changed.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import csv
-import hashlib
 import importlib.util
 import json
-import os
-import subprocess
-import sys
-import tempfile
+import shutil
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from jobs import Job, jobs
+from effort import QUICK, Effort
+from jobs import JOBS, Job
+from journal import Journal, digest, run_of
 from page import write_page
-from simulators.scipy import Simulator
-from work import Work
-from worker import QUICK
+from process import Gone, Process
+from reference import reference
+from search import Search
 
 HERE = Path(__file__).resolve().parent
 WORK = HERE / ".work"
-#: Simulators, and the package each needs.
-SIMULATORS = {"ours": "offtarget", "roadrunner": "roadrunner", "amici": "amici", "diffrax": "diffrax",
-              "scipy": "scipy"}  # fmt: skip
-#: Patients of the reference, by job: what is accurate enough is decided on these.
-REFERENCE = {"hahnel2020": 210, "cml_averaged": 42, "cml_dosed": 12}
-#: Seconds a measurement should take.
-ROUND = 1.5
-
-
-@dataclass
-class Bench:
-    """One simulator at one job: its process and what it has answered."""
-
-    simulator: str
-    job: Job
-    process: subprocess.Popen[str]
-    facts: dict[str, Any] = field(default_factory=dict)
-    rounds: list[dict[str, Any]] = field(default_factory=list)
-
-    @classmethod
-    def start(cls, simulator: str, job: Job, cache: Path) -> Bench:
-        """The process, one thread whatever library it uses."""
-        threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-        flags = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-        surroundings = {**os.environ, **threads, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu",
-                        "OFFTARGET_CACHE": str(cache), "BENCH_BEGUN": repr(time.time())}  # fmt: skip
-        command = [sys.executable, str(HERE / "worker.py"), simulator, str(WORK / job.name)]
-        if hasattr(os, "sched_setaffinity"):
-            one = max(os.sched_getaffinity(0))
-            command = [sys.executable, "-c", f"import os, sys; os.sched_setaffinity(0, {{{one}}}); "
-                       "os.execv(sys.argv[1], sys.argv[1:])", *command]  # fmt: skip
-        process = subprocess.Popen(
-            command, env=surroundings, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=(WORK / job.name / f"{simulator}.log").open("w"), text=True,
-        )  # fmt: skip
-        return cls(simulator, job, process)
-
-    @property
-    def log(self) -> Path:
-        """What the process has to say besides its answers."""
-        return WORK / self.job.name / f"{self.simulator}.log"
-
-    def ask(self, *words: Any) -> dict[str, Any]:
-        """An answer."""
-        assert self.process.stdin and self.process.stdout
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(" ".join(map(str, words)) + "\n")
-            self.process.stdin.flush()
-        for line in self.process.stdout:
-            if line.startswith("@"):
-                return dict(json.loads(line[1:]))
-        raise SystemExit(f"{self.job.name}: {self.simulator} ended: see {self.log}.")
-
-    def end(self) -> None:
-        """Let the process finish."""
-        if self.process.stdin:
-            with contextlib.suppress(BrokenPipeError):
-                self.process.stdin.close()
-        self.process.wait()
+#: Simulators, and the packages each needs.
+SIMULATORS: dict[str, tuple[str, ...]] = {
+    "ours": ("offtarget", "numba"), "roadrunner": ("libroadrunner",), "amici": ("amici",),
+    "diffrax": ("diffrax", "jax"), "scipy": ("scipy", "numba"),
+}  # fmt: skip
+MODULES = {"ours": "offtarget"}
 
 
 def main() -> None:
     """Measure and write the page."""
-    words = argparse.ArgumentParser(description=__doc__)
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--quick", action="store_true", help="a few patients: does everything run?")
-    words.add_argument("--only", default="", help="one job")
+    words.add_argument("--fresh", action="store_true", help="keep nothing of earlier runs")
+    words.add_argument("--only", default="", choices=["", *JOBS], help="one job")
     words.add_argument("--without", default="", help="simulators to leave out, with commas")
-    words.add_argument("--rounds", type=int, default=5)
+    words.add_argument("--rounds", type=int)
     chosen = words.parse_args()
-    rounds = 1 if chosen.quick else chosen.rounds
-    rows: list[dict[str, Any]] = []
-    for job in jobs(QUICK if chosen.quick else 10_000):
-        if chosen.only in ("", job.name):
-            prepare(job, QUICK if chosen.quick else REFERENCE[job.name])
-            rows += measure(job, rounds, chosen.without.split(","), chosen.quick)
-    table = HERE / (".work/table.csv" if chosen.quick or chosen.only else "table.csv")
-    with table.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    page = WORK / "README.md" if chosen.quick or chosen.only else HERE / "README.md"
-    write_page(page, rows, rounds=rounds, missing=missing(), reference=_said())
-    print(page.read_text(encoding="utf-8"))
+    effort = QUICK if chosen.quick else Effort()
+    effort = Effort(**{**vars(effort), "rounds": chosen.rounds or effort.rounds})
+    part = bool(chosen.quick or chosen.only or chosen.without)
+    folder = WORK / "quick" if chosen.quick else WORK
+    if chosen.fresh:
+        for name in JOBS:
+            shutil.rmtree(folder / name, ignore_errors=True)
+    left_out = missing() | dict.fromkeys(filter(None, chosen.without.split(",")), "it was not asked for")
+    names = [name for name in JOBS if chosen.only in ("", name)]
+    Bench(effort, folder, left_out, chosen.fresh).run(names, WORK if part else HERE)
 
 
 def missing() -> dict[str, str]:
     """Simulators that are not installed here, and why."""
-    note = HERE / ".venv" / ".no-amici"
-    why = note.read_text(encoding="utf-8").strip() if note.exists() else "it is not installed"
-    return {name: why if name == "amici" else "it is not installed"
-            for name, package in SIMULATORS.items() if importlib.util.find_spec(package) is None}  # fmt: skip
+    found = {}
+    for name in SIMULATORS:
+        if importlib.util.find_spec(MODULES.get(name, name)) is None:
+            note = HERE / ".venv" / "left-out" / name
+            found[name] = note.read_text(encoding="utf-8").strip() if note.exists() else "it is not installed"
+    return found
 
 
-def _said() -> str:
-    """How many patients the reference has, in words."""
-    return ", ".join(f"{count} patients of `{name}`" for name, count in REFERENCE.items())
+class Bench:
+    """One run."""
+
+    def __init__(self, effort: Effort, folder: Path, left_out: dict[str, str], fresh: bool) -> None:
+        self.effort, self.folder, self.left_out, self.fresh = effort, folder, left_out, fresh
+        self.simulators = [name for name in SIMULATORS if name not in left_out]
+
+    def run(self, names: list[str], there: Path) -> None:
+        """All jobs, one after another; then page and table."""
+        began, jobs = time.monotonic(), {name: JOBS[name](self.effort.patients) for name in names}
+        for name, job in jobs.items():
+            job.write(self.folder / name)
+        digests = [
+            digest(one, SIMULATORS[one], self.folder / name) for name in names for one in self.simulators
+        ]
+        started, going_on = run_of(self.folder, digests, self.fresh)
+        if going_on:
+            print(f"bench: going on with the run of {started}; FRESH=1 begins anew.", flush=True)
+        rows = [row for name, job in jobs.items() for row in self.job(job, list(JOBS).index(name), started)]
+        with (there / "table.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        checked = ", ".join(f"{self.many(job, i)} of `{job.name}`" for i, job in enumerate(jobs.values()))
+        write_page(there / "README.md", rows, started=started, rounds=self.effort.rounds, missing=self.left_out,
+                   reference=checked, minutes=(time.monotonic() - began) / 60, going_on=going_on)  # fmt: skip
+        (self.folder / "run.json").unlink()
+        print((there / "README.md").read_text(encoding="utf-8"))
+
+    def many(self, job: Job, place: int) -> int:
+        """Patients of the reference."""
+        return min(self.effort.many[place], job.cohort.size)
+
+    def job(self, job: Job, place: int, run: str) -> list[dict[str, Any]]:
+        """All simulators at one job: each settles on its setting, then they take turns."""
+        began = time.monotonic()
+        folder, many = self.folder / job.name, self.many(job, place)
+        reference(folder, many)
+        takers = []
+        for name in self.simulators:
+            known = Journal.open(folder / f"{name}.json", digest(name, SIMULATORS[name], folder), run)
+            one = Taker(name, job, folder, known, self.effort)
+            one.settle(self.effort.few[place], many)
+            takers.append(one)
+        for turn in range(self.effort.rounds):
+            for one in takers:
+                one.turn(turn)
+        for one in takers:
+            one.whole()
+            one.process.end()
+        print(f"{job.name}: {time.monotonic() - began:.0f} s", flush=True)
+        return [one.row() for one in takers]
 
 
-def prepare(job: Job, patients: int) -> None:
-    """The job's folder: model, numbers, and the reference, which is kept for as long as nothing changes."""
-    folder = WORK / job.name
-    job.write(folder)
-    patients = min(patients, REFERENCE[job.name])
-    said = job.model.text() + repr((job.switches, job.doses, job.times.tolist(), patients))
-    key = hashlib.sha256(said.encode() + (folder / "job.npz").read_bytes()).hexdigest()
-    stamp = folder / "reference.txt"
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == key:
-        return
-    began = time.perf_counter()
-    (folder / "scale.npy").unlink(missing_ok=True)
-    work = Work(folder)
-    found, failed, _ = Simulator(work).run(work.values[:patients], {"relative": 1e-12, "share": 1e-6})
-    if failed.any():
-        raise SystemExit(f"{job.name}: the reference failed for {failed.sum()} patients.")
-    np.save(folder / "reference.npy", found)
-    np.save(folder / "scale.npy", np.median(np.abs(found).max(axis=1), axis=0) + 1e-300)
-    stamp.write_text(key, encoding="utf-8")
-    print(f"{job.name}: reference of {patients} patients in {time.perf_counter() - began:.0f} s", flush=True)
+@dataclass
+class Taker:
+    """One simulator that takes its turns at one job."""
 
+    name: str
+    job: Job
+    folder: Path
+    journal: Journal
+    effort: Effort
 
-def measure(job: Job, rounds: int, without: list[str], quick: bool) -> list[dict[str, Any]]:
-    """All simulators at one job: each settles on its setting, then they take turns."""
-    benches = []
-    with tempfile.TemporaryDirectory() as fresh:
-        for simulator in SIMULATORS:
-            if simulator not in (*missing(), *without):
-                benches.append(_settle(simulator, job, Path(fresh), QUICK if quick else 1000))
-    alive = [bench for bench in benches if bench.facts.get("error") is not None]
-    counts = {id(bench): _count(bench, quick) for bench in alive}
-    for _ in range(rounds):
-        for bench in alive:
-            bench.rounds.append(bench.ask("measure", counts[id(bench)]))
-    for bench in benches:
-        bench.end()
-    return [_row(bench) for bench in benches]
+    def __post_init__(self) -> None:
+        self.process = Process(self.name, self.folder, self.folder / f"cache-{self.name}")
 
+    @property
+    def known(self) -> dict[str, Any]:
+        """What this run has timed."""
+        return self.journal.timings
 
-def _settle(simulator: str, job: Job, fresh: Path, patients: int) -> Bench:
-    if simulator == "ours":  # once with an empty cache, and once more as every later process finds it
-        first = Bench.start(simulator, job, fresh)
-        compiled = first.ask("first").get("cold")
-        first.end()
-    bench = Bench.start(simulator, job, fresh if simulator == "ours" else WORK)
-    bench.facts |= bench.ask("first")
-    if simulator == "ours":
-        bench.facts["compile"] = compiled
-    bench.facts |= bench.ask("settle", patients)
-    print(f"{job.name}: {simulator}: {bench.facts}", flush=True)
-    return bench
+    def settle(self, few: int, many: int) -> None:
+        """Cold times and the setting."""
+        if "rounds" in self.known or "why" in self.known:
+            return
+        began = time.monotonic()
+        try:
+            self._cold()
+            about = self.journal.note("about", self.process.ask("about", self.effort.limit))
+            search = Search(self.process, self.journal, few, many, self.effort)
+            found = self.journal.note("settled", search.settle(about["groups"]))
+            if found:
+                self.journal.note("count", self._count(found["setting"], many))
+                self.journal.note("rounds", [])
+            else:
+                self.journal.note("why", "no setting tried was accurate enough")
+        except Gone as gone:
+            self.journal.note("why", str(gone))
+        said = self.known.get("settled") or self.known.get("why")
+        print(f"{self.job.name}: {self.name} in {time.monotonic() - began:.0f} s: {said}", flush=True)
 
+    def _cold(self) -> None:
+        """The first patient of the first process ever, and of a later one."""
+        if "cold" in self.known:
+            return
+        shutil.rmtree(self.process.cache, ignore_errors=True)
+        self.process.cache.mkdir(parents=True)
+        first = self.process.ask("first", 4 * self.effort.limit)
+        self.process.end()
+        later = self.process.ask("first", self.effort.limit)["seconds"]
+        ever = first["built"] + later if first["built"] else first["seconds"]
+        self.journal.note("cold", {"ever": ever, "later": later})
 
-def _count(bench: Bench, quick: bool) -> int:
-    """So many patients that a round takes a second or two, and no more than there are."""
-    trial = bench.ask("measure", 2)
-    batch = bench.facts["setting"].get("batch", 16)
-    if quick:
-        return QUICK
-    trial = bench.ask("measure", batch) if trial["seconds"] < 0.05 else trial
-    each = trial["seconds"] / trial["patients"]
-    most = bench.job.cohort.size
-    if bench.simulator == "ours":
-        return most
-    count = int(min(most, max(2, ROUND / each)))
-    return max(batch, count // batch * batch) if "batch" in bench.facts["setting"] else count
+    def _count(self, setting: dict[str, Any], many: int) -> int:
+        """All patients where a turn of all takes little time; otherwise as many as fill a turn."""
+        size, step = self.job.cohort.size, max(self.job.cycle, setting.get("batch", 1))
+        for _ in range(2):  # once to compile
+            trial = self._measure(setting, min(max(many, setting.get("batch", 0)), size))
+        each = trial["seconds"] / trial["patients"]
+        if each * size <= self.effort.whole or self.name == "ours":
+            return size
+        return int(min(size, max(self.effort.turn / each // step * step, step, min(20, size))))
 
+    def _measure(self, setting: dict[str, Any], patients: int) -> dict[str, Any]:
+        return self.process.ask("measure", 4 * self.effort.limit, setting=setting, patients=patients)
 
-def _row(bench: Bench) -> dict[str, Any]:
-    rounds = [one for one in bench.rounds if one]
-    best = min((one["seconds"] / one["patients"] for one in rounds), default=float("nan"))
-    last = rounds[-1] if rounds else {}
-    facts = bench.facts
-    return {
-        "job": bench.job.name, "title": bench.job.title, "simulator": facts.get("name", bench.simulator),
-        "version": facts.get("version", ""), "how": facts.get("how", ""),
-        "setting": json.dumps(facts.get("setting", {})), "error": facts.get("error"),
-        "microseconds": round(best * 1e6, 2), "cold": round(facts.get("cold", float("nan")), 2),
-        "compile": round(facts["compile"], 2) if facts.get("compile") else "", "memory": last.get("memory"),
-        "patients": last.get("patients"), "failed": last.get("failed"), "steps": last.get("steps"),
-    }  # fmt: skip
+    def turn(self, turn: int) -> None:
+        """Once more, unless it is measured already."""
+        if "why" in self.known or len(self.known["rounds"]) > turn:
+            return
+        setting, count = self.known["settled"]["setting"], self.known["count"]
+        try:
+            if turn == len(self.known["rounds"]) == 0 or self.process.idle:
+                self._measure(setting, count)  # compiles what this size needs
+            self.journal.note("rounds", [*self.known["rounds"], self._measure(setting, count)])
+        except Gone as gone:
+            self.journal.note("why", str(gone))
+
+    def whole(self) -> None:
+        """All patients once, where that is affordable: who fails?"""
+        if "why" in self.known or "whole" in self.known:
+            return
+        best, size = (
+            min(one["seconds"] / one["patients"] for one in self.known["rounds"]),
+            self.job.cohort.size,
+        )
+        last = self.known["rounds"][-1]
+        if last["patients"] < size and best * size <= self.effort.once:
+            try:
+                last = self._measure(self.known["settled"]["setting"], size)
+            except Gone as gone:
+                print(f"{self.job.name}: {self.name}: all patients at once: {gone}", flush=True)
+        self.journal.note("whole", last)
+
+    def row(self) -> dict[str, Any]:
+        """A line of the table."""
+        known = self.known
+        about, settled, cold = known.get("about", {}), known.get("settled") or {}, known.get("cold", {})
+        rounds, whole = known.get("rounds", []), known.get("whole", {})
+        best = min((one["seconds"] / one["patients"] for one in rounds), default=None)
+        return {
+            "job": self.job.name, "title": self.job.title, "simulator": about.get("name", self.name),
+            "version": about.get("version", ""), "how": about.get("how", ""), "why": known.get("why", ""),
+            "setting": json.dumps(settled.get("setting", {})), "error": settled.get("error"),
+            "checked": settled.get("checked"), "microseconds": best and round(best * 1e6, 2),
+            "rounds": len(rounds), "patients": rounds[-1]["patients"] if rounds else None,
+            "cold": cold and round(cold["later"], 2), "ever": cold and round(cold["ever"], 2),
+            "memory": rounds and round(rounds[-1]["memory"]), "steps": whole.get("steps"),
+            "failed": whole.get("failed"), "failed_of": whole.get("patients"),
+            "untried": "; ".join(settled.get("left", [])),
+        }  # fmt: skip
 
 
 if __name__ == "__main__":

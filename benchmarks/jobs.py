@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from equations import python_source
 
 from offtarget.arrays.cohort import Cohort
 from offtarget.arrays.schedule import Action, Events, Schedule
-from offtarget.models.model import Model
+from offtarget.models.expression import symbols
+from offtarget.models.model import Model, Parameter
 from offtarget.models.sbml import load_model
 from offtarget.models.sbml_write import write_sbml
 from offtarget.patients import load_patients
@@ -36,6 +38,7 @@ class Job:
         times: when the states are looked at; the states of ``model`` are the outputs.
         switches: (time, parameter, value), the same for every patient.
         doses: (time, species, amount) added, the same for every patient.
+        cycle: patients come in cycles of so many; a part that is measured should hold whole ones.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Job:
     times: np.ndarray
     switches: tuple[tuple[float, str, float], ...] = ()
     doses: tuple[tuple[float, str, float], ...] = ()
+    cycle: int = 1
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -64,13 +68,17 @@ class Job:
     def write(self, folder: Path) -> None:
         """What the other simulators read."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "model.xml").write_text(write_sbml(self.model), encoding="utf-8")
+        lean, known = _lean(self.model)
+        if known and self.switches:
+            raise ValueError(f"{self.name}: switches may change what was computed beforehand.")
+        (folder / "model.xml").write_text(write_sbml(lean), encoding="utf-8")
         (folder / "equations.py").write_text(python_source(self.model), encoding="utf-8")
         said = {
             "states": self.states,
             "parameters": [one.id for one in self.model.parameters],
             "defaults": [one.value for one in self.model.parameters],
             "columns": list(self.cohort.columns),
+            "known": known,
             "switches": self.switches,
             "doses": self.doses,
         }
@@ -79,9 +87,21 @@ class Job:
         np.savez(folder / "job.npz", times=self.times, values=values)
 
 
-def jobs(patients: int) -> tuple[Job, ...]:
-    """All three, with at most so many patients."""
-    return _window(patients), _averaged(patients), _dosed(min(patients, 2000))
+def _lean(model: Model) -> tuple[Model, dict[str, int]]:
+    """The model with parameters in place of rules over parameters only, and which of these rules each stands for.
+
+    As rules they would be computed again at every step by who reads SBML; libRoadRunner writes them out into each other
+    and does not come to an end with 150 of them.
+    """
+    fixed = model.static()
+    moving = tuple(rule for rule in model.rules if rule.id not in fixed)
+    formulas = [*(one.expression for one in (*moving, *model.rates)), *(one.rate for one in model.reactions),
+                *(one.initial for one in model.species)]  # fmt: skip
+    needed = {name for formula in formulas for name in symbols(formula)} & fixed
+    statics = [rule for rule in model.rules if rule.id in fixed]
+    known = {rule.id: place for place, rule in enumerate(statics) if rule.id in needed}
+    extra = tuple(Parameter(statics[place].id, 1.0, statics[place].unit) for place in known.values())
+    return replace(model, rules=moving, parameters=(*model.parameters, *extra)), known
 
 
 def _window(n: int) -> Job:
@@ -93,7 +113,7 @@ def _window(n: int) -> Job:
     columns = {name: published.column(name)[row] * np.exp(0.1 * luck.normal(size=n)) for name in names}
     cohort = Cohort(np.arange(n, dtype=np.uint64), columns, {name: model.unit(name) for name in names})
     return Job("hahnel2020", "180 months of `hahnel2020`, drug stopped at month 96, 46 outputs", model, cohort,
-               np.arange(0.0, 181.0, 4.0), switches=((96.0, "on_tki", 0.0),))  # fmt: skip
+               np.arange(0.0, 181.0, 4.0), switches=((96.0, "on_tki", 0.0),), cycle=published.size)  # fmt: skip
 
 
 def _treated(n: int, exposure: str) -> tuple[Model, Cohort]:
@@ -119,3 +139,9 @@ def _dosed(n: int) -> Job:
     doses = tuple((float(day), "gut_imatinib", 400.0) for day in range(365))
     return Job("cml_dosed", "365 daily doses in treated `cml`, monthly outputs", model, cohort,
                np.arange(1, 12) * DAYS_PER_MONTH, doses=doses)  # fmt: skip
+
+
+#: All jobs, made for at most so many patients.
+JOBS: dict[str, Callable[[int], Job]] = {
+    "hahnel2020": _window, "cml_averaged": _averaged, "cml_dosed": lambda n: _dosed(min(n, 2000)),
+}  # fmt: skip

@@ -40,6 +40,7 @@ class Work:
         self.parameters: list[str] = said["parameters"]
         self.defaults = np.array(said["defaults"])
         self.columns: list[str] = said["columns"]
+        self.known: dict[str, int] = said["known"]
         self.switches = [tuple(one) for one in said["switches"]]
         self.doses = [tuple(one) for one in said["doses"]]
         self.scale: np.ndarray = (
@@ -56,6 +57,13 @@ class Work:
         full = np.tile(self.defaults, (len(values), 1))
         full[:, [self.parameters.index(name) for name in self.columns]] = values
         return full
+
+    def known_of(self, values: np.ndarray) -> np.ndarray:
+        """What ``model.xml`` expects to be computed beforehand, (n, names of ``known``)."""
+        with np.errstate(all="ignore"):
+            statics = self.equations(vars(np))["static"](self.parameters_of(values).T)
+        rows = [np.broadcast_to(statics[place], len(values)) for place in self.known.values()]
+        return np.column_stack(rows) if rows else np.empty((len(values), 0))
 
     def equations(self, functions: Mapping[str, Any]) -> dict[str, Any]:
         """``static``, ``initial`` and ``rhs`` with these functions (exp, where, minimum, ...)."""
