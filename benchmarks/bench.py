@@ -218,12 +218,14 @@ class Taker:
         about, settled, cold = known.get("about", {}), known.get("settled") or {}, known.get("cold", {})
         rounds, whole = known.get("rounds", []), known.get("whole", {})
         best = min((one["seconds"] / one["patients"] for one in rounds), default=None)
+        processor = min((one["cpu"] / one["patients"] for one in rounds), default=None)
         return {
             "job": self.job.name, "title": self.job.title, "simulator": about.get("name", self.name),
             "version": about.get("version", ""), "how": about.get("how", ""), "why": known.get("why", ""),
             "setting": json.dumps(settled.get("setting", {})), "error": settled.get("error"),
             "checked": settled.get("checked"), "microseconds": best and round(best * 1e6, 2),
-            "rounds": len(rounds), "patients": rounds[-1]["patients"] if rounds else None,
+            "processor": processor and round(processor * 1e6, 2), "rounds": len(rounds),
+            "patients": rounds[-1]["patients"] if rounds else None,
             "cold": cold and round(cold["later"], 2), "ever": cold and round(cold["ever"], 2),
             "memory": rounds and round(rounds[-1]["memory"]), "steps": whole.get("steps"),
             "failed": whole.get("failed"), "failed_of": whole.get("patients"),

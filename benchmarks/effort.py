@@ -18,6 +18,8 @@ class Effort:
         search: seconds after which a simulator begins no further group of settings.
         limit: seconds that one answer may take.
         vary: whether batches of other sizes are tried.
+        stride: the ladder of tolerances is gone down so many steps at once.
+        above: fine steps above the coarse step that was accurate enough.
     """
 
     patients: int = 10_000
@@ -30,7 +32,9 @@ class Effort:
     search: float = 60.0
     limit: float = 150.0
     vary: bool = True
+    stride: int = 1
+    above: int = 2
 
 
 QUICK = Effort(patients=21, few=(21, 3, 1), many=(21, 6, 2), rounds=2, whole=1.0, turn=0.5, once=1.0, search=0.1,
-               vary=False)  # fmt: skip
+               vary=False, stride=2, above=0)  # fmt: skip

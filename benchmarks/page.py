@@ -13,6 +13,8 @@ BARS = [
     ("hahnel2020", "libRoadRunner", 25, 50), ("hahnel2020", "AMICI", 25, 50), ("hahnel2020", "diffrax", 12, 20),
     ("cml_averaged", "libRoadRunner", 20, None), ("cml_dosed", "libRoadRunner", 10, None),
 ]  # fmt: skip
+#: A time so much above the processor time of the same turn says that something else ran too.
+DISTURBED = 1.15
 
 _HEAD = """# offtarget beside other simulators
 

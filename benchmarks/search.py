@@ -67,7 +67,7 @@ class Search:
 
     def _walk(self, group: dict[str, Any], best: float) -> tuple[float, dict[str, Any]] | None:
         """The loosest step of the ladder that is accurate enough for the few, unless it's hopeless before."""
-        for relative in LADDER:
+        for relative in LADDER[:: self.effort.stride]:
             tried = self.attempt(group | {"relative": relative}, self.few)
             if tried["error"] <= ACCURACY:
                 return tried["seconds"], group | {"relative": relative}
@@ -77,7 +77,7 @@ class Search:
 
     def _fine(self, setting: dict[str, Any]) -> tuple[float, float, dict[str, Any]] | None:
         """The same in fine steps for all: from just below the coarse step that was not accurate enough."""
-        for step in range(2, -10, -1):
+        for step in range(self.effort.above, -10, -1):
             finer = setting | {"relative": float(f"{setting['relative'] * FINE**step:.1e}")}
             tried = self.attempt(finer, self.many)
             if tried["error"] <= ACCURACY:

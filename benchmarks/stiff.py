@@ -37,17 +37,7 @@ TURNS = 3
 
 def cvode(model: Model, end: float, tolerance: float) -> tuple[np.ndarray, float, int]:
     """Final state, seconds, steps."""
-    space: dict[str, Any] = {**vars(math), "minimum": min, "maximum": max, "abs": abs}
-    exec(python_source(model), space)
-    rhs, p = njit(space["rhs"]), np.array([one.value for one in model.parameters])
-    s = tuple(map(float, space["static"](p)))
-    y0 = np.array(space["initial"](p, s), float)
-
-    @njit
-    def fill(t, y, p, s, out):  # type: ignore[no-untyped-def]
-        slopes = rhs(t, y, p, s)
-        for m in range(out.shape[0]):
-            out[m] = slopes[m]
+    fill, y0, p, s = _compiled(model)
 
     def call(t: float, y: np.ndarray, yp: np.ndarray) -> None:
         fill(t, y, p, s, yp)
@@ -63,7 +53,26 @@ def cvode(model: Model, end: float, tolerance: float) -> tuple[np.ndarray, float
     return found.y[-1] if found.success else np.full(y0.shape, np.nan), min(times), int(found.nfev)
 
 
+_COMPILED: dict[str, tuple[Any, np.ndarray, np.ndarray, np.ndarray]] = {}
 _SCALES: dict[str, np.ndarray] = {}
+
+
+def _compiled(model: Model) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray]:
+    """The right-hand side for CVODE, the start, the parameters and what follows from them."""
+    if model.id not in _COMPILED:
+        space: dict[str, Any] = {**vars(math), "minimum": min, "maximum": max, "abs": abs}
+        exec(python_source(model), space)
+        rhs, p = njit(space["rhs"]), np.array([one.value for one in model.parameters])
+        s = np.array(space["static"](p), float)
+
+        @njit
+        def fill(t, y, p, s, out):  # type: ignore[no-untyped-def]
+            slopes = rhs(t, y, p, s)
+            for m in range(out.shape[0]):
+                out[m] = slopes[m]
+
+        _COMPILED[model.id] = fill, np.array(space["initial"](p, s), float), p, s
+    return _COMPILED[model.id]
 
 
 def _scale(model: Model, end: float) -> np.ndarray:
