@@ -23,6 +23,8 @@ LADDER = [float(f"{10 ** (-2 - step / 2):.1e}") for step in range(17)]
 FINE = 10 ** (1 / 6)
 #: A group that is so much slower than one that was accurate enough is left.
 HOPELESS = 4.0
+#: And so is one in which somebody fails at more than so many tolerances running.
+PATIENCE = 3
 #: Groups no more than so much slower than the best on the few are held against all.
 CLOSE = 1.3
 
@@ -67,11 +69,13 @@ class Search:
 
     def _walk(self, group: dict[str, Any], best: float) -> tuple[float, dict[str, Any]] | None:
         """The loosest step of the ladder that is accurate enough for the few, unless it's hopeless before."""
+        failing = 0
         for relative in LADDER[:: self.effort.stride]:
             tried = self.attempt(group | {"relative": relative}, self.few)
+            failing = failing + 1 if tried.get("failed") else 0
             if tried["error"] <= ACCURACY:
                 return tried["seconds"], group | {"relative": relative}
-            if tried["seconds"] > HOPELESS * best or "why" in tried:
+            if tried["seconds"] > HOPELESS * best or "why" in tried or failing > PATIENCE:
                 return None
         return None
 
