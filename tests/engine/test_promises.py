@@ -251,6 +251,40 @@ def test_a_deadline_that_is_over_takes_nobody_further_and_one_to_come_changes_no
     assert_array_equal(ahead.values, simulate(window, patients, nothing, times=[0.0, 10.0]).values)
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("seconds", [1e10, 1e300, np.inf])
+def test_a_deadline_further_away_than_a_clock_can_be_set_is_none(
+    window: Kernel, write: SimpleNamespace, seconds: float
+) -> None:
+    assert simulate(
+        window, write.cohort(1), Schedule.empty(1), times=[1.0], deadline=time.monotonic() + seconds
+    ).finished.all()
+
+
+def test_a_time_or_a_deadline_that_is_no_number_is_refused(window: Kernel, write: SimpleNamespace) -> None:
+    """Nobody arrives at such a time, so nobody may be called finished there."""
+    course, nothing = begin(window, write.cohort(2)), Schedule.empty(2)
+    for until in (np.nan, np.inf, [1.0, np.nan], [1.0, 2.0, 3.0]):
+        with pytest.raises(InputError, match="until"):
+            advance(window, course, nothing, until)
+    with pytest.raises(InputError, match="deadline"):
+        advance(window, course, nothing, 1.0, deadline=np.nan)
+    assert np.isfinite(advance(window, course, nothing, 1.0)).all()
+
+
+@pytest.mark.parametrize("method", ["explicit", "implicit"])
+def test_a_method_is_insisted_on_by_the_call_that_names_it(
+    window: Kernel, write: SimpleNamespace, method: Method
+) -> None:
+    other: Method = "implicit" if method == "explicit" else "explicit"
+    course, nothing = begin(window, write.cohort(9)), Schedule.empty(9)
+    advance(window, course, nothing, 1.0, method=other)
+    found = advance(window, course, nothing, 6.0, method=method, tolerance=1e-8)
+    assert (course.implicit == (method == "implicit")).all()
+    whole = simulate(window, write.cohort(9), nothing, times=[6.0], tolerance=1e-8)
+    assert_allclose(found, whole.values[:, 0], rtol=1e-4)
+
+
 @pytest.mark.parametrize("bad", [0.0, -1e-6, np.nan, 1.0])
 def test_a_tolerance_that_promises_nothing_is_refused(
     window: Kernel, write: SimpleNamespace, bad: float

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from math import isnan
 from time import monotonic, perf_counter
 from typing import Any, Literal
 
@@ -108,7 +109,7 @@ def advance(
         until: a time for all or one a patient, shape () or (n,), not before the patient's present time.
         tolerance: largest error of a step relative to each species' size (see ``Kernel.floor``).
         threads: worker threads; by default one for each processor. The result does not depend on it.
-        method: ``auto`` chooses by stiffness; ``explicit`` and ``implicit`` insist.
+        method: ``auto`` chooses by stiffness; ``explicit`` and ``implicit`` insist, from this call on.
         budget: steps a patient may take from the start, instants of the model's own events included: a limit counted in
             work, which stops the same patients at the same place on any machine.
         deadline: a moment of ``time.monotonic`` after which nobody steps on; whoever has not arrived is TIMED_OUT, and
@@ -118,9 +119,13 @@ def advance(
         InputError: an event for a name the model does not have, a time that goes back, a tolerance that makes no sense.
     """
     n = course.patients.shape[0]
-    times = np.ascontiguousarray(np.broadcast_to(np.asarray(until, np.float64), (n,)))[:, None]
+    times = np.array(until, np.float64)
+    if times.shape not in ((), (n,)):
+        expected, got = f"one time, or one for each of {n} patients", f"shape {times.shape}"
+        raise InputError(sentence("until", expected=expected, got=got))
+    times = np.broadcast_to(times, (n,))[:, None].copy()
     values = np.empty((n, 1, len(kernel.outputs)))
-    _run(kernel, course, schedule, times.copy(), values, tolerance, threads, method, budget, deadline)
+    _run(kernel, course, schedule, times, values, tolerance, threads, method, budget, deadline)
     return values[:, 0, :]
 
 
@@ -158,7 +163,9 @@ def _run(
     threads: int | None, method: Method, budget: int, deadline: float | None,
 ) -> None:  # fmt: skip
     n, alive = course.patients.shape[0], course.status == Status.FINISHED
-    _check(tolerance, threads, method)
+    _check(tolerance, threads, method, deadline)
+    if times.size and np.any(~np.isfinite(times[:, 0]) & alive):
+        raise InputError(sentence("until", expected="a finite time for each patient", got="nan or infinity"))
     if times.size and np.any((times[:, 0] < course.arrays.clock[:, Clock.NOW]) & alive):
         raise InputError(
             sentence("until", expected="a time not before the patient's present one", got="an earlier one")
@@ -170,6 +177,8 @@ def _run(
     settings = Settings(
         float(tolerance), allowance, _METHODS[method], kernel.floor, kernel.share, kernel.counts
     )
+    if method != "auto":
+        course.arrays.flags[:, Flag.IMPLICIT] = method == "implicit"
     with _until(deadline, allowance):
         _march(kernel, course, (events, settings, times, values), n, threads)
     flags = course.arrays.flags
@@ -177,24 +186,27 @@ def _run(
     flags[cut, Flag.STATUS] = Status.TIMED_OUT
 
 
-def _check(tolerance: float, threads: int | None, method: Method) -> None:
+def _check(tolerance: float, threads: int | None, method: Method, deadline: float | None) -> None:
     if not 1e-14 <= tolerance <= 0.1:
         raise InputError(sentence("tolerance", expected="a number from 1e-14 to 0.1", got=tolerance))
     if method not in _METHODS:
         raise InputError(sentence("method", expected='"auto", "explicit" or "implicit"', got=method))
     if threads is not None and threads < 1:
         raise InputError(sentence("threads", expected="one or more", got=threads))
+    if deadline is not None and isnan(deadline):
+        raise InputError(sentence("deadline", expected="a moment of time.monotonic", got=deadline))
 
 
 @contextmanager
 def _until(deadline: float | None, allowance: NDArray[np.int64]) -> Iterator[None]:
     """Take everybody's steps away at the deadline: compiled code reads the allowance as it goes."""
-    if deadline is None:
+    left = np.inf if deadline is None else deadline - monotonic()
+    if left > threading.TIMEOUT_MAX:  # longer than a clock of the system can be set
         yield
         return
-    timer = threading.Timer(max(0.0, deadline - monotonic()), allowance.fill, (-1,))
+    timer = threading.Timer(max(0.0, left), allowance.fill, (-1,))
     timer.daemon = True
-    if deadline <= monotonic():
+    if left <= 0:
         allowance.fill(-1)
     timer.start()
     try:
