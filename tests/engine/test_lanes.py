@@ -117,6 +117,37 @@ def test_expressions_of_parameters_are_what_the_slow_twin_makes_of_them(write: S
     assert_allclose(found.values[:, 0], twin.values[:, 0], rtol=1e-13, atol=1e-15)
 
 
+def test_no_bound_hides_what_is_no_number_and_a_remainder_keeps_its_sign(write: SimpleNamespace) -> None:
+    """min, max and rem agree in the kernel's three ways of reading an expression: steps, lanes, one patient."""
+    texts = ("min(1, sqrt(a))", "min(sqrt(a), 1)", "max(ln(a), -5)", "max(-5, ln(a))", "rem(b, c)")
+    rules = {f"still{k}": text for k, text in enumerate(texts)}
+    rules |= {f"moving{k}": f"{text} + 0 * time" for k, text in enumerate(texts)}
+    model = write.model(
+        "hidden", parameters={"a": 4.0, "b": 1.0, "c": 0.1},
+        species={f"x{k}": ("0", "1") for k in range(5)} | {"free": ("0", "1")}, rules=rules,
+        rates={f"x{k}": f"moving{k}" for k in range(5)} | {"free": "1"},
+    )  # fmt: skip
+    kernel = build(model, outputs=(*rules, *(f"x{k}" for k in range(5))))
+    b = np.array([1.0, -1.0, 2.0, 0.5, 7.5, -3.0])
+    fine = simulate(kernel, write.cohort(6, b=b), Schedule.empty(6), times=[1.0]).values[:, 0]
+    for first in (0, 5, 10):
+        assert_allclose(fine[:, first : first + 4], [[1.0, 1.0, np.log(4.0), np.log(4.0)]] * 6, rtol=1e-12)
+        assert_allclose(fine[:, first + 4], np.fmod(b, 0.1), rtol=1e-9)
+    still = build(write.model("hidden_still", parameters={"a": -1.0, "b": 1.0, "c": 0.1}, rules=rules,
+                              species={"x": ("0", "1")}, rates={"x": "1"}))  # fmt: skip
+    found = simulate(still, write.cohort(1), Schedule.empty(1), times=[1.0])
+    for first in ("still", "moving"):
+        assert np.isnan([found.of(f"{first}{k}")[0, 0] for k in range(4)]).all()
+    for text in texts[:4]:
+        each = write.model(
+            "hidden_rate", parameters={"a": -1.0}, species={"x": ("0", "1")}, rates={"x": text}
+        )
+        assert (
+            simulate(build(each), write.cohort(1), Schedule.empty(1), times=[1.0]).status[0]
+            == Status.NOT_FINITE
+        )
+
+
 def test_a_neighbour_who_fails_in_any_way_changes_nobody(window: Kernel, write: SimpleNamespace) -> None:
     """Sound patients beside one who explodes, one without a number, and one who is stiff."""
     n = 40

@@ -34,11 +34,11 @@ from numba import njit
 
 from offtarget.engine import lane_math as lane
 from offtarget.engine.functions import (
-    ceil, clear, cube, factorial, floor, fourth, quotient, real_power, rem, square,
+    ceil, clear, cube, factorial, floor, fourth, largest, least, quotient, real_power, rem, square,
 )
 from offtarget.engine.lane_layout import places
 from offtarget.engine.lane_math import power
-from offtarget.engine.lanes import absolute, choose, higher, lower, put, root, take, wide
+from offtarget.engine.lanes import absolute, choose, put, root, take, wide
 from offtarget.engine.{layout} import SIGNATURE
 from offtarget.engine.{march} import marcher
 from offtarget.engine.steppers import compiled, inlined

@@ -20,8 +20,8 @@ _POWERS = {2.0: "square", 3.0: "cube", 4.0: "fourth"}
 #: Names that generated code uses for itself.
 RESERVED = frozenset({
     "t", "y", "p", "s", "f", "out", "by_time", "njit", "compiled", "inlined", "march", "marcher", "clear", "static",
-    "initial", "rhs", "jacobian", "outputs", "advance", "SIGNATURE", "STATICS", "inf", "nan", "log", "abs", "min",
-    "max", "rem", "quotient", "real_power", "float", "triggers", "watched", "effects", "appointments",
+    "initial", "rhs", "jacobian", "outputs", "advance", "SIGNATURE", "STATICS", "inf", "nan", "log", "abs", "least",
+    "largest", "rem", "quotient", "real_power", "float", "triggers", "watched", "effects", "appointments",
     "COMPARISONS", "APPOINTMENTS",
     "a", "lane", "take", "put", "wide", "choose", "higher", "lower", "absolute", "root", "power", "lane_static",
     "lane_rhs", "lane_jacobian", "CONSTANTS", "PARAMETERS", "PLACES", "places", "STATE", "BY_TIME", "JACOBIAN", "HELD",
@@ -149,7 +149,10 @@ def _function(word: str, parts: tuple[Expression, ...], name: Callable[[str], st
     if word == "ln":
         return f"log({texts[0]})"
     if word in ("min", "max"):
-        return texts[0] if len(texts) == 1 else f"{word}({', '.join(texts)})"
+        text = texts[0]
+        for other in texts[1:]:
+            text = f"{'least' if word == 'min' else 'largest'}({text}, {other})"
+        return text
     if word in DRAWS:
         then = "Simulate it with the engine of chance (stochastic)."
         raise UnsupportedError(f"the model draws numbers by chance, from {word}(). {then}")

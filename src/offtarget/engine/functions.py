@@ -9,7 +9,8 @@ import numpy as np
 from offtarget.engine.layout import Floats
 from offtarget.engine.steppers import compiled
 
-__all__ = ["ceil", "clear", "cube", "factorial", "floor", "fourth", "quotient", "real_power", "rem", "square"]
+__all__ = ["ceil", "clear", "cube", "factorial", "floor", "fourth", "largest", "least", "quotient", "real_power", "rem",
+           "square"]  # fmt: skip
 
 
 @compiled
@@ -71,5 +72,17 @@ def quotient(x: float, y: float) -> float:
 
 @compiled
 def rem(x: float, y: float) -> float:
-    """What is left of x after taking away whole y, with the sign of x."""
-    return x - y * float(np.trunc(x / y))
+    """What is left of x after taking away whole y, with the sign of x: exact, where a rounded x / y is a y too many."""
+    return float(np.fmod(x, y))
+
+
+@compiled
+def least(x: float, y: float) -> float:
+    """The smaller; not a number if either is none, so that what is wrong is not hidden behind a bound."""
+    return x if x < y or x != x else y
+
+
+@compiled
+def largest(x: float, y: float) -> float:
+    """The larger; not a number if either is none."""
+    return x if x > y or x != x else y

@@ -16,7 +16,7 @@ _LOGIC = {"and": " & ", "or": " | ", "xor": " ^ "}
 _POWERS = {2.0: "square", 3.0: "cube", 4.0: "fourth"}
 #: Functions by their name over lanes; the others have the name they have in ``lane_math``.
 _NAMES = {"exp": "lane.exp", "ln": "lane.log", "sqrt": "root", "abs": "absolute", "floor": "lane.floor",
-          "ceil": "lane.ceil", "min": "lower", "max": "higher", "rem": "lane.rem",
+          "ceil": "lane.ceil", "min": "lane.least", "max": "lane.largest", "rem": "lane.rem",
           "quotient": "lane.quotient"}  # fmt: skip
 _RARE = (
     "acos",

@@ -22,8 +22,9 @@ from offtarget.engine.lanes import (
 )
 from offtarget.engine.steppers import compiled
 
-__all__ = ["acos", "acosh", "asin", "asinh", "atan", "atanh", "ceil", "cos", "cosh", "exp", "factorial", "floor", "log",
-           "log10", "power", "quotient", "rem", "rough_exp2", "rough_log2", "sin", "sinh", "tan", "tanh"]  # fmt: skip
+__all__ = ["acos", "acosh", "asin", "asinh", "atan", "atanh", "ceil", "cos", "cosh", "exp", "factorial", "floor",
+           "largest", "least", "log", "log10", "power", "quotient", "rem", "rough_exp2", "rough_log2", "sin", "sinh",
+           "tan", "tanh"]  # fmt: skip
 
 _LOG2E = 1.4426950408889634
 #: ln 2 in two parts: the first has zeros enough at its end to be multiplied by an exponent exactly.
@@ -44,7 +45,7 @@ def _by_library(name: str, arity: int = 1) -> Any:
     return v.lanewise(name, arity)
 
 
-_library_log, _library_power = _by_library("log"), _by_library("pow", 2)
+_library_log, _library_power, _remainder = _by_library("log"), _by_library("pow", 2), _by_library("fmod", 2)
 
 # Rare enough to be computed lane by lane.
 acos, acosh, asin, asinh, atan, atanh, cos, cosh, log10, sin, sinh, tan, tanh, _gamma = map(_by_library, (
@@ -133,7 +134,21 @@ def quotient(x: Any, y: Any) -> Any:
 @compiled
 def rem(x: Any, y: Any) -> Any:
     """What is left of x after taking away whole y, with the sign of x."""
-    return x - y * trunc(v.wide(x) / y)
+    return _remainder(v.wide(x), v.wide(y))
+
+
+@compiled
+def least(x: Any, y: Any) -> Any:
+    """The smaller; not a number if either is none (see ``functions.least``)."""
+    a = v.wide(x)
+    return choose(a == a, v.lower(a, y), a)
+
+
+@compiled
+def largest(x: Any, y: Any) -> Any:
+    """The larger; not a number if either is none."""
+    a = v.wide(x)
+    return choose(a == a, v.higher(a, y), a)
 
 
 @compiled

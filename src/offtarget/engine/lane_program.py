@@ -20,7 +20,7 @@ _COMPARE = ("<", "<=", ">", ">=", "==", "!=")
 _TEXTS = {
     "+": "x + y", "-": "x - y", "*": "x * y", "/": "x / y", "neg": "-x", "^": "power(x, y)", "copy": "x",
     "exp": "lane.exp(x)", "ln": "lane.log(x)", "sqrt": "root(x)", "abs": "absolute(x)", "floor": "lane.floor(x)",
-    "ceil": "lane.ceil(x)", "min": "lower(x, y)", "max": "higher(x, y)", "rem": "lane.rem(x, y)",
+    "ceil": "lane.ceil(x)", "min": "lane.least(x, y)", "max": "lane.largest(x, y)", "rem": "lane.rem(x, y)",
     "quotient": "lane.quotient(x, y)", "factorial": "lane.factorial(x)",
     "choose": "choose(take(a, PROGRAM[k, 4]) != 0.0, x, y)",
     **{word: f"choose(x {word} y, 1.0, 0.0)" for word in _COMPARE},
