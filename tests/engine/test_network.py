@@ -75,7 +75,7 @@ def test_what_they_can_is_not_refused(name: str) -> None:
 
 def test_a_copy_that_runs_behind_would_have_luck_of_its_own_and_is_refused() -> None:
     delayed = dataclasses.replace(load_model("cml"), delayed=True)
-    with pytest.raises(UnsupportedError, match="by chance. Write what happens later as an event"):
+    with pytest.raises(UnsupportedError, match="Write what happens later as an event"):
         Network(delayed)
 
 

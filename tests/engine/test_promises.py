@@ -232,10 +232,10 @@ def test_the_allowance_of_steps_is_a_time_limit_that_is_the_same_everywhere(
 def test_who_has_not_arrived_at_the_deadline_has_timed_out(window: Kernel, write: SimpleNamespace) -> None:
     """A second patient has thousands of millions of steps to go: only the deadline can end that."""
     patients = write.cohort(2, kill=np.array([2.0, 1e12]))
-    result = simulate(window, patients, Schedule.empty(2), times=[1.0, 1e6], method="explicit", budget=2**62,
+    result = simulate(window, patients, Schedule.empty(2), times=[1.0, 1e6], method="explicit", budget=2**61,
                       deadline=time.monotonic() + 0.5)  # fmt: skip
     assert result.status.tolist()[1] == Status.TIMED_OUT
-    assert 0 < result.steps[1] < 2**62
+    assert 0 < result.steps[1] < 2**61
     assert np.isnan(result.values[1, -1]).all()
     assert "seconds" in Status.TIMED_OUT.sentence
 
@@ -291,6 +291,14 @@ def test_a_tolerance_that_promises_nothing_is_refused(
 ) -> None:
     with pytest.raises(InputError, match="tolerance"):
         simulate(window, write.cohort(1), Schedule.empty(1), times=[1.0], tolerance=bad)
+
+
+@pytest.mark.parametrize("budget", [-5, 2.5, 10**30])
+def test_an_allowance_that_is_no_number_of_steps_is_refused(
+    window: Kernel, write: SimpleNamespace, budget: int
+) -> None:
+    with pytest.raises(InputError, match="budget: expected a whole number of steps"):
+        simulate(window, write.cohort(1), Schedule.empty(1), times=[1.0], budget=budget)
 
 
 def test_a_dose_without_a_time_is_refused_not_forgotten(window: Kernel, write: SimpleNamespace) -> None:

@@ -163,7 +163,7 @@ def _run(
     threads: int | None, method: Method, budget: int, deadline: float | None,
 ) -> None:  # fmt: skip
     n, alive = course.patients.shape[0], course.status == Status.FINISHED
-    _check(tolerance, threads, method, deadline)
+    _check(tolerance, threads, method, budget, deadline)
     if times.size and np.any(~np.isfinite(times[:, 0]) & alive):
         raise InputError(sentence("until", expected="a finite time for each patient", got="nan or infinity"))
     if times.size and np.any((times[:, 0] < course.arrays.clock[:, Clock.NOW]) & alive):
@@ -186,13 +186,19 @@ def _run(
     flags[cut, Flag.STATUS] = Status.TIMED_OUT
 
 
-def _check(tolerance: float, threads: int | None, method: Method, deadline: float | None) -> None:
+def _check(
+    tolerance: float, threads: int | None, method: Method, budget: int, deadline: float | None
+) -> None:
     if not 1e-14 <= tolerance <= 0.1:
         raise InputError(sentence("tolerance", expected="a number from 1e-14 to 0.1", got=tolerance))
     if method not in _METHODS:
         raise InputError(sentence("method", expected='"auto", "explicit" or "implicit"', got=method))
     if threads is not None and threads < 1:
         raise InputError(sentence("threads", expected="one or more", got=threads))
+    if budget != int(budget) or not 0 <= budget < 2**62:
+        raise InputError(
+            sentence("budget", expected="a whole number of steps from 0 to 2**62 - 1", got=budget)
+        )
     if deadline is not None and isnan(deadline):
         raise InputError(sentence("deadline", expected="a moment of time.monotonic", got=deadline))
 

@@ -30,7 +30,9 @@ from offtarget.engine.draws import (
     bernoulli, binomial, cauchy, chisquare, exponential, gamma, laplace, lognormal, normal, poisson, rayleigh, roll,
     uniform_between,
 )
-from offtarget.engine.functions import ceil, cube, factorial, floor, fourth, quotient, real_power, rem, square
+from offtarget.engine.functions import (
+    ceil, cube, factorial, floor, fourth, largest, least, quotient, real_power, rem, square,
+)
 from offtarget.engine.replicate_layout import SIGNATURE
 from offtarget.engine.replicate_march import replicator
 from offtarget.engine.lean import lean

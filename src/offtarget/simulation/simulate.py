@@ -82,8 +82,10 @@ class Prepared:
             seed: settles the order of a model's own events of one instant and equal priority.
             statuses: filled with how many patients ended how.
             progress: called with patients done and patients in all.
-            time_limit: seconds for everybody together; who has not arrived by then is TIMED_OUT.
+            time_limit: seconds for everybody together, steady states apart; who has not arrived by then is TIMED_OUT.
         """
+        if time_limit is not None and not time_limit >= 0:  # written so that NaN is refused, too
+            raise InputError(sentence("time_limit", expected="seconds, zero or more", got=time_limit))
         deadline = None if time_limit is None else monotonic() + time_limit
         looks = max((line.reads.size for line in self.ward.timelines), default=1)
         size = int(np.clip(_PART // max(1, looks * len(self.ward.kernel.outputs)), 16, 4096))
@@ -121,7 +123,8 @@ def simulate_table(
         threads: worker threads; by default one for each processor. The result does not depend on it.
         seed: settles the order of a model's own events of one instant and equal priority.
         progress: called with patients done and patients in all.
-        time_limit: seconds for everybody together; who has not arrived by then has the status ``timed out``.
+        time_limit: seconds for everybody together, zero or more, the ways to steady states not counted; who has not
+            arrived by then has the status ``timed_out``.
 
     Raises:
         InputError: what is wrong in the model, a table, or a text, in a sentence.
