@@ -61,10 +61,7 @@ def simulate(
         int | None, typer.Option(help="Worker threads; one a processor unless said.", min=1)
     ] = None,
     time_limit: Annotated[
-        float | None,
-        typer.Option(
-            help="Seconds for all patients, ways to steady states apart; who is late has failed.", min=0.0
-        ),
+        float | None, typer.Option(help="Seconds for all patients, steady states apart.", min=0.0)
     ] = None,
     max_failed: Annotated[
         float, typer.Option(help="Share of failed patients that makes exit code 4.", callback=share)
