@@ -34,7 +34,7 @@ from offtarget.arrays.trajectories import Status, Trajectories
 from offtarget.engine.replicates import build_chance, simulate_replicates
 from offtarget.errors import InputError
 from offtarget.models.sbml import read_model
-from sbml_suite import Verdict, case_file, cases, model_file, reason, written
+from sbml_suite import Verdict, case_file, cases, listed, model_file, read_settings, reason, written
 
 RUNS = 10_000
 SEEDS = (1, 2)
@@ -55,15 +55,10 @@ class Settings:
 
     @classmethod
     def read(cls, path: Path) -> Settings:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        said = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-        names = {
-            key: tuple(name.strip() for name in said.get(key, "").split(",") if name.strip())
-            for key in ("variables", "amount", "concentration", "output")
-        }
-        start, duration, steps = float(said["start"]), float(said["duration"]), int(said["steps"])
+        said, times = read_settings(path)
+        names = {key: listed(said, key) for key in ("variables", "amount", "concentration", "output")}
         low, high = (_range(said[key]) for key in ("meanRange", "sdRange"))
-        return cls(start + duration * np.arange(steps + 1) / steps, mean=low, spread=high, **names)
+        return cls(times, mean=low, spread=high, **names)
 
 
 def _range(text: str) -> tuple[float, float]:

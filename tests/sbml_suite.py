@@ -70,15 +70,22 @@ class Settings:
 
     @classmethod
     def read(cls, path: Path) -> Settings:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        said = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-        names = {
-            key: tuple(name.strip() for name in said.get(key, "").split(",") if name.strip())
-            for key in ("variables", "amount", "concentration")
-        }
-        start, duration, steps = float(said["start"]), float(said["duration"]), int(said["steps"])
-        times = start + duration * np.arange(steps + 1) / steps
+        said, times = read_settings(path)
+        names = {key: listed(said, key) for key in ("variables", "amount", "concentration")}
         return cls(times, absolute=float(said["absolute"]), relative=float(said["relative"]), **names)
+
+
+def read_settings(path: Path) -> tuple[dict[str, str], Floats]:
+    """What a settings file says, by key, and the times it asks for."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    said = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    start, duration, steps = float(said["start"]), float(said["duration"]), int(said["steps"])
+    return said, start + duration * np.arange(steps + 1) / steps
+
+
+def listed(said: dict[str, str], key: str) -> tuple[str, ...]:
+    """The names that a settings file lists under a key."""
+    return tuple(name.strip() for name in said.get(key, "").split(",") if name.strip())
 
 
 def cases(folder: Path) -> list[Path]:

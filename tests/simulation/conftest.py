@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
+from offtarget import cli
 from offtarget.simulation.simulate import Simulation, simulate_table
 
 #: Gut, centre and deep compartment, first order throughout; C is a concentration. With k12 = 0 it has one compartment.
@@ -113,3 +115,19 @@ def write() -> SimpleNamespace:
         STATES=STATES,
         PK=PK,
     )
+
+
+#: Runs ``offtarget simulate`` with some words: exit code, what was said, what was complained.
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    def run(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["offtarget", "simulate", *map(str, words)])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        said = capsys.readouterr()
+        return (left.value.code if isinstance(left.value.code, int) else 0), said.out, said.err
+
+    return run

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from offtarget import cli
 from offtarget.engine.replicates import build_chance, numbered, simulate_replicates
 from offtarget.errors import InputError
 from offtarget.models.sbml import load_model
@@ -35,18 +33,6 @@ def dimer(tmp_path: Path) -> Path:
     path = tmp_path / "dimer.ant"
     path.write_text(DIMER, encoding="utf-8")
     return path
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["offtarget", "simulate", *map(str, words)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        said = capsys.readouterr()
-        return (left.value.code if isinstance(left.value.code, int) else 0), said.out, said.err
-
-    return run
 
 
 def test_replicates_come_as_rows_with_their_number_and_their_status(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -16,23 +15,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from offtarget import cli
 from offtarget.errors import Interrupted
 from offtarget.simulation.table import Columns, Writer, rows
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["offtarget", "simulate", *map(str, words)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        said = capsys.readouterr()
-        return (left.value.code if isinstance(left.value.code, int) else 0), said.out, said.err
-
-    return run
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from offtarget.engine.incomplete import (
     normal_quantile,
     normal_shares,
 )
-from offtarget.engine.lean import lean
 from offtarget.engine.luck import uniform
 from offtarget.engine.replicate_layout import Dice
+from offtarget.engine.steppers import compiled
 
 __all__ = ["bernoulli", "binomial", "cauchy", "chisquare", "exponential", "gamma", "laplace", "lognormal", "normal",
            "poisson", "rayleigh", "roll", "uniform_between"]  # fmt: skip
@@ -29,13 +29,13 @@ __all__ = ["bernoulli", "binomial", "cauchy", "chisquare", "exponential", "gamma
 Shares = tuple[float, float]
 
 
-@lean
+@compiled
 def roll(dice: Dice, site: int) -> float:
     """The uniform number of a replicate's present draw at a place in its model; asked again, the same."""
     return uniform(dice.streams[site], dice.number, dice.thrown[site])
 
 
-@lean
+@compiled
 def between(u: float, low: Shares, high: Shares) -> Shares:
     """The shares below and above a draw, from those at its bounds; not numbers where there is no room between."""
     # only the nearer tail's difference is exact; the farther one may round to nothing
@@ -45,19 +45,19 @@ def between(u: float, low: Shares, high: Shares) -> Shares:
     return low[0] + u * wide, high[1] + (1.0 - u) * wide
 
 
-@lean
+@compiled
 def held(x: float, low: float, high: float) -> float:
     """A draw within its bounds, past all rounding."""
     return min(max(x, low), high) if x == x else nan
 
 
-@lean
+@compiled
 def uniform_between(u: float, low: float, high: float) -> float:
     """Uniform from ``low`` to ``high``."""
     return low + u * (high - low) if low <= high else nan
 
 
-@lean
+@compiled
 def bernoulli(u: float, probability: float) -> float:
     """1 with this probability, or 0."""
     if not 0.0 <= probability <= 1.0:
@@ -65,7 +65,7 @@ def bernoulli(u: float, probability: float) -> float:
     return 1.0 if 1.0 - u < probability else 0.0
 
 
-@lean
+@compiled
 def normal(u: float, mean: float, sd: float, low: float, high: float) -> float:
     """Normal."""
     if sd == 0.0 and low <= mean <= high:
@@ -76,7 +76,7 @@ def normal(u: float, mean: float, sd: float, low: float, high: float) -> float:
     return held(mean + sd * normal_quantile(p, q), low, high)
 
 
-@lean
+@compiled
 def lognormal(u: float, mean: float, sd: float, low: float, high: float) -> float:
     """The exponential of a normal of this mean and spread."""
     floor_ = log(low) if low > 0.0 else -inf
@@ -84,7 +84,7 @@ def lognormal(u: float, mean: float, sd: float, low: float, high: float) -> floa
     return held(exp(normal(u, mean, sd, floor_, ceiling)), low, high)
 
 
-@lean
+@compiled
 def exponential(u: float, rate: float, low: float, high: float) -> float:
     """Exponential of this rate."""
     if not rate > 0.0:
@@ -93,12 +93,12 @@ def exponential(u: float, rate: float, low: float, high: float) -> float:
     return held((-log1p(-p) if p < q else -log(q)) / rate, low, high)
 
 
-@lean
+@compiled
 def _exponential(x: float) -> Shares:
     return (-expm1(-x), exp(-x)) if x > 0.0 else (0.0, 1.0)
 
 
-@lean
+@compiled
 def rayleigh(u: float, scale: float, low: float, high: float) -> float:
     """The length of a vector of two normals of this spread."""
     if not scale > 0.0:
@@ -107,7 +107,7 @@ def rayleigh(u: float, scale: float, low: float, high: float) -> float:
     return held(scale * sqrt(square), low, high)
 
 
-@lean
+@compiled
 def laplace(u: float, location: float, scale: float, low: float, high: float) -> float:
     """Two exponentials back to back."""
     if not scale > 0.0:
@@ -116,13 +116,13 @@ def laplace(u: float, location: float, scale: float, low: float, high: float) ->
     return held(location + scale * (log(2.0 * p) if p < q else -log(2.0 * q)), low, high)
 
 
-@lean
+@compiled
 def _laplace(x: float) -> Shares:
     tail = 0.5 * exp(-abs(x))
     return (tail, 1.0 - tail) if x < 0.0 else (1.0 - tail, tail)
 
 
-@lean
+@compiled
 def cauchy(u: float, location: float, scale: float, low: float, high: float) -> float:
     """The ratio of two normals, moved and scaled."""
     if not scale > 0.0:
@@ -131,7 +131,7 @@ def cauchy(u: float, location: float, scale: float, low: float, high: float) -> 
     return held(location + (-scale / tan(pi * p) if p < q else scale / tan(pi * q)), low, high)
 
 
-@lean
+@compiled
 def _cauchy(x: float) -> Shares:
     if abs(x) < 1.0:
         return 0.5 + atan(x) / pi, 0.5 - atan(x) / pi
@@ -139,7 +139,7 @@ def _cauchy(x: float) -> Shares:
     return (tail, 1.0 - tail) if x < 0.0 else (1.0 - tail, tail)
 
 
-@lean
+@compiled
 def gamma(u: float, shape: float, scale: float, low: float, high: float) -> float:
     """Gamma, of mean shape x scale."""
     if not (shape > 0.0 and scale > 0.0):
@@ -148,13 +148,13 @@ def gamma(u: float, shape: float, scale: float, low: float, high: float) -> floa
     return held(scale * gamma_quantile(shape, p, q), low, high)
 
 
-@lean
+@compiled
 def chisquare(u: float, degrees: float, low: float, high: float) -> float:
     """The sum of so many squared standard normals."""
     return gamma(u, 0.5 * degrees, 2.0, low, high)
 
 
-@lean
+@compiled
 def poisson(u: float, mean: float, low: float, high: float) -> float:
     """Poisson."""
     if not 0.0 <= mean < inf:
@@ -162,7 +162,7 @@ def poisson(u: float, mean: float, low: float, high: float) -> float:
     return _count(u, -1.0, mean, mean, sqrt(mean), max(0.0, ceil_(low)), floor_(high))
 
 
-@lean
+@compiled
 def binomial(u: float, trials: float, probability: float, low: float, high: float) -> float:
     """The number of successes in so many trials."""
     if not (0.0 <= trials < inf and trials == floor_(trials) and 0.0 <= probability <= 1.0):
@@ -172,7 +172,7 @@ def binomial(u: float, trials: float, probability: float, low: float, high: floa
     return _count(u, trials, probability, mean, spread, max(0.0, ceil_(low)), min(trials, floor_(high)))
 
 
-@lean
+@compiled
 def _count_shares(trials: float, parameter: float, k: float) -> Shares:
     """The shares of a count up to and including k, and above: Poisson where trials are negative, else binomial."""
     if k < 0.0:
@@ -186,7 +186,7 @@ def _count_shares(trials: float, parameter: float, k: float) -> Shares:
     return above, below
 
 
-@lean
+@compiled
 def _count(
     u: float, trials: float, parameter: float, mean: float, spread: float, low: float, high: float
 ) -> float:
@@ -216,19 +216,19 @@ def _count(
     return float(right)
 
 
-@lean
+@compiled
 def _reached(trials: float, parameter: float, k: float, p: float, q: float) -> bool:
     below, above = _count_shares(trials, parameter, k)
     return below >= p if p < q else above <= q
 
 
-@lean
+@compiled
 def floor_(x: float) -> float:
     """The largest whole number not above x, infinite ones too."""
     return float(floor(x)) if abs(x) < 1e18 else x
 
 
-@lean
+@compiled
 def ceil_(x: float) -> float:
     """The smallest whole number not below x, infinite ones too."""
     return float(ceil(x)) if abs(x) < 1e18 else x

@@ -13,20 +13,20 @@ import numpy as np
 from offtarget.engine.event_layout import Plan
 from offtarget.engine.event_search import side
 from offtarget.engine.layout import Floats
-from offtarget.engine.lean import lean, lean_for
 from offtarget.engine.march import copy
 from offtarget.engine.replicate_layout import NEXT, Desk, Net, Run
+from offtarget.engine.steppers import compiled, compiled_for
 
 __all__ = ["at_instant", "drift", "prophet", "unforeseen"]
 
 
-@lean
+@compiled
 def unforeseen(run: Run, net: Net, plan: Plan, desk: Desk, at: float, end: float) -> None:
     """The next appointment of a model in which time alone changes nothing."""
     run.clock[NEXT] = np.inf
 
 
-@lean
+@compiled
 def drift(run: Run, net: Net, at: float) -> None:
     """Take the lines on to an instant."""
     for line in range(net.lines.shape[0]):
@@ -34,7 +34,7 @@ def drift(run: Run, net: Net, at: float) -> None:
         run.y[m] = run.base[m] + run.slope[m] * (at - run.since[m])
 
 
-@lean
+@compiled
 def at_instant(run: Run, net: Net, at: float, y: Floats) -> None:
     """The state at an instant at or after the present one, should nothing jump in between."""
     copy(run.y, y)
@@ -46,7 +46,7 @@ def at_instant(run: Run, net: Net, at: float, y: Floats) -> None:
 def prophet(propensity: Any, watched: Any, appointments: Any) -> Any:
     """The next instant at which a condition may change should no reaction fire, for one model."""
 
-    @lean_for(propensity)
+    @compiled_for(propensity)
     def differs(run: Run, net: Net, plan: Plan, desk: Desk, at: float) -> bool:
         """Whether a comparison is then another than now."""
         at_instant(run, net, at, desk.look)
@@ -56,7 +56,7 @@ def prophet(propensity: Any, watched: Any, appointments: Any) -> Any:
             different |= side(plan.kinds[c], desk.gaps[c]) != desk.sides[c]
         return different
 
-    @lean_for(propensity)
+    @compiled_for(propensity)
     def look_ahead(run: Run, net: Net, plan: Plan, desk: Desk, at: float, end: float) -> None:
         """Set the next appointment, to the last bit of the first instant at which a comparison differs.
 

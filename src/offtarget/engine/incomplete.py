@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from math import erfc, exp, inf, lgamma, log, log1p, nan, pi, sqrt
 
-from offtarget.engine.lean import lean
+from offtarget.engine.steppers import compiled
 
 __all__ = ["beta_shares", "gamma_quantile", "gamma_shares", "normal_quantile", "normal_shares"]
 
@@ -20,13 +20,13 @@ _TINY = 1e-300
 _LARGE = 1e6
 
 
-@lean
+@compiled
 def normal_shares(z: float) -> tuple[float, float]:
     """The shares of a standard normal below and above z."""
     return 0.5 * erfc(-z / sqrt(2.0)), 0.5 * erfc(z / sqrt(2.0))
 
 
-@lean
+@compiled
 def normal_quantile(below: float, above: float) -> float:
     """Where a standard normal has these shares below and above: a rational start, then Halley's steps."""
     tail = min(below, above)
@@ -41,7 +41,7 @@ def normal_quantile(below: float, above: float) -> float:
     return z if above < below else -z
 
 
-@lean
+@compiled
 def gamma_shares(shape: float, x: float) -> tuple[float, float]:
     """The shares of a gamma distribution of scale 1 below and above x."""
     if not x > 0.0:
@@ -77,7 +77,7 @@ def gamma_shares(shape: float, x: float) -> tuple[float, float]:
     return 1.0 - above, above
 
 
-@lean
+@compiled
 def _gamma_uniform(shape: float, x: float) -> tuple[float, float]:
     """Temme's expansion for a large shape."""
     excess = (x - shape) / shape
@@ -89,7 +89,7 @@ def _gamma_uniform(shape: float, x: float) -> tuple[float, float]:
     return max(0.0, below - rest), max(0.0, above + rest)
 
 
-@lean
+@compiled
 def gamma_quantile(shape: float, below: float, above: float) -> float:
     """Where a gamma distribution of scale 1 has these shares: Newton's steps inside a bracket, in the logarithm."""
     if not (shape > 0.0 and below >= 0.0 and above >= 0.0):
@@ -117,13 +117,13 @@ def gamma_quantile(shape: float, below: float, above: float) -> float:
     return exp(at)
 
 
-@lean
+@compiled
 def _solid(x: float) -> float:
     """The number, or one beside zero: a continued fraction divides by it."""
     return x if abs(x) > _TINY else _TINY
 
 
-@lean
+@compiled
 def beta_shares(a: float, b: float, x: float) -> tuple[float, float]:
     """The shares of a beta distribution below and above x; not a number where it would take too long to say."""
     if x <= 0.0 or x >= 1.0:
@@ -136,7 +136,7 @@ def beta_shares(a: float, b: float, x: float) -> tuple[float, float]:
     return 1.0 - above, above
 
 
-@lean
+@compiled
 def _beta_fraction(a: float, b: float, x: float) -> float:
     c, d = 1.0, 1.0 / _solid(1.0 - (a + b) * x / (a + 1.0))
     h = d

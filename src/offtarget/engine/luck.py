@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from offtarget.engine.layout import Ints
-from offtarget.engine.lean import lean
+from offtarget.engine.steppers import compiled
 
 __all__ = ["pair", "uniform"]
 
@@ -15,7 +15,7 @@ _MASK, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 _UP, _DOWN, _ZERO = np.uint64(20), np.uint64(12), np.uint64(0)
 
 
-@lean
+@compiled
 def uniform(stream: Ints, patient: int, counter: int) -> float:
     """A uniform draw in (0, 1): what ``Stream.uniform`` says, to the bit (the tests hold the two together).
 
@@ -27,7 +27,7 @@ def uniform(stream: Ints, patient: int, counter: int) -> float:
     return pair(stream, patient, counter)[0]
 
 
-@lean
+@compiled
 def pair(stream: Ints, patient: int, counter: int) -> tuple[float, float]:
     """Two uniform draws for the work of one: that of ``uniform``, and one made of the generator's other two words."""
     k0, k1 = np.uint64(stream[0]), np.uint64(stream[1])

@@ -12,25 +12,25 @@ import numpy as np
 from offtarget.engine.event_layout import WAITING, Own, Plan
 from offtarget.engine.event_queue import MOST_AT_ONCE, earliest, forget, leave, turn, wait
 from offtarget.engine.layout import ENDLESS_EVENTS, FINISHED, NO_DELAY, TOO_MANY_WAITING
-from offtarget.engine.lean import lean, lean_for
 from offtarget.engine.replicate_layout import STATUS, Desk, Dice, Net, Run
+from offtarget.engine.steppers import compiled, compiled_for
 
 __all__ = ["executor", "noticer", "unexecuted", "unnoticed"]
 
 
-@lean
+@compiled
 def unnoticed(run: Run, mine: Own, net: Net, plan: Plan, desk: Desk, at: float) -> int:
     """Seeing the triggers of a model without events."""
     return FINISHED
 
 
-@lean
+@compiled
 def unexecuted(run: Run, mine: Own, net: Net, plan: Plan, desk: Desk, at: float) -> bool:
     """Executing what a model without events has waiting."""
     return False
 
 
-@lean
+@compiled
 def throw(net: Net, dice: Dice, event: int, late: int) -> None:
     """An event's draws have been used: the next ones are others."""
     for site in range(net.site_event.shape[0]):
@@ -41,7 +41,7 @@ def throw(net: Net, dice: Dice, event: int, late: int) -> None:
 def noticer(propensity: Any, triggers: Any, effects: Any) -> Any:
     """Seeing which triggers have changed, for one model."""
 
-    @lean_for(propensity)
+    @compiled_for(propensity)
     def notice(run: Run, mine: Own, net: Net, plan: Plan, desk: Desk, at: float) -> int:
         """Put events whose trigger has turned true into the queue, take out others; a status comes back."""
         triggers(at, run.y, run.p, run.s, desk.truth)
@@ -71,7 +71,7 @@ def noticer(propensity: Any, triggers: Any, effects: Any) -> Any:
 def executor(propensity: Any, effects: Any, notice: Any) -> Any:
     """Executing what is due, for one model."""
 
-    @lean_for(propensity)
+    @compiled_for(propensity)
     def execute(run: Run, mine: Own, net: Net, plan: Plan, desk: Desk, at: float) -> bool:
         """One event after another, each seen by the triggers before the next has its turn; whether there was any."""
         count, done = mine.truth.shape[0], 0

@@ -24,7 +24,6 @@ from offtarget.engine.layout import (
     TOO_MANY_STEPS,
     Ints,
 )
-from offtarget.engine.lean import lean, lean_for, swift
 from offtarget.engine.luck import pair
 from offtarget.engine.replicate_layout import (
     DUE,
@@ -42,7 +41,7 @@ from offtarget.engine.replicate_layout import (
     Race,
     Run,
 )
-from offtarget.engine.steppers import inlined
+from offtarget.engine.steppers import compiled, compiled_for, inlined, merged
 
 __all__ = ["competitor", "new_race", "rerate", "start"]
 
@@ -61,7 +60,7 @@ def new_race(reactions: int) -> Race:
     return Race(np.zeros((leaves, 6)), np.zeros(reactions, np.int64), np.zeros(2 * leaves, np.int64))
 
 
-@lean
+@compiled
 def start(race: Race, streams: Ints, number: int, at: float) -> None:
     """All reactions at the start, none with a rate yet."""
     leaves = race.lanes.shape[0]
@@ -77,7 +76,7 @@ def start(race: Race, streams: Ints, number: int, at: float) -> None:
         race.winner[node] = race.winner[2 * node]
 
 
-@swift
+@merged
 def ahead(race: Race, streams: Ints, number: int, k: int) -> float:
     """Own time to the next firing: exponential, from the reaction's own stream."""
     turn = race.fired[k]
@@ -89,7 +88,7 @@ def ahead(race: Race, streams: Ints, number: int, k: int) -> float:
     return -log(first)
 
 
-@swift
+@merged
 def place(race: Race, k: int, due: float) -> None:
     """Set when a reaction fires, and who is first."""
     race.lanes[k, DUE] = due
@@ -103,7 +102,7 @@ def place(race: Race, k: int, due: float) -> None:
         node >>= 1
 
 
-@swift
+@merged
 def rerate(race: Race, k: int, at: float, rate: float) -> int:
     """Give a reaction the rate it has from now on; a status comes back."""
     lane = race.lanes
@@ -127,7 +126,7 @@ def rerate(race: Race, k: int, at: float, rate: float) -> int:
 def competitor(propensity: Any) -> Any:
     """The race of one model's reactions."""
 
-    @lean_for(propensity)
+    @compiled_for(propensity)
     def compete(run: Run, net: Net, fortune: Fortune, limits: Limits, horizon: float) -> bool:
         """Fire all that is due up to ``horizon``, or up to a firing that an event may watch; whether there was one."""
         race, y, p, s = run.race, run.y, run.p, run.s

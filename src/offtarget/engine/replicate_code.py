@@ -35,7 +35,7 @@ from offtarget.engine.functions import (
 )
 from offtarget.engine.replicate_layout import SIGNATURE
 from offtarget.engine.replicate_march import replicator
-from offtarget.engine.lean import lean
+from offtarget.engine.steppers import compiled
 '''
 
 _ENTRY = '''
@@ -118,7 +118,7 @@ class _Writer:
 
     def _function(self, head: str, says: str, lines: Iterable[str]) -> str:
         body = "".join(f"    {line}\n" for line in [*lines] or ["pass"])
-        return f'\n\n@lean\ndef {head}:\n    """{says}"""\n{body}'
+        return f'\n\n@compiled\ndef {head}:\n    """{says}"""\n{body}'
 
     def _moving(self, roots: Iterable[Expression]) -> list[str]:
         """The definitions, static ones left out, that the roots need, each after those it needs itself."""

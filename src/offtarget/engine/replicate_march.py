@@ -15,7 +15,6 @@ from offtarget.engine.event_layout import Own, Plan
 from offtarget.engine.event_queue import earliest
 from offtarget.engine.foresight import at_instant, drift, prophet, unforeseen
 from offtarget.engine.layout import FINISHED, Events, Floats
-from offtarget.engine.lean import lean, lean_for
 from offtarget.engine.march import ADD, MULTIPLY, blank, copy, find
 from offtarget.engine.occasions import executor, noticer, unexecuted, unnoticed
 from offtarget.engine.race import competitor, new_race, start
@@ -34,7 +33,7 @@ from offtarget.engine.replicate_layout import (
     Run,
 )
 from offtarget.engine.settling import bender, refresher, settler
-from offtarget.engine.steppers import inlined
+from offtarget.engine.steppers import compiled, compiled_for, inlined
 
 __all__ = ["replicator"]
 
@@ -99,7 +98,7 @@ def replicator(
 def _beginner(propensity: Any, static: Any, initial: Any) -> Any:
     """A replicate at the start, for one model."""
 
-    @lean_for(propensity)
+    @compiled_for(propensity)
     def begin(run: Run, mine: Own, net: Net, plan: Plan, fortune: Fortune, limits: Limits) -> None:
         """Nothing has happened yet."""
         for m in range(mine.notes.shape[0]):
@@ -121,7 +120,7 @@ def _beginner(propensity: Any, static: Any, initial: Any) -> Any:
     return begin
 
 
-@lean
+@compiled
 def apply(run: Run, events: Events, cursor: int, end: int) -> int:
     """Apply every event of the schedule of the next one's instant; the one after comes back."""
     at, known = events.time[cursor], run.p.shape[0]
@@ -142,7 +141,7 @@ def apply(run: Run, events: Events, cursor: int, end: int) -> int:
 def _reacher(propensity: Any, compete: Any, settle: Any) -> Any:
     """Going on to a time, for one model."""
 
-    @lean_for(propensity)
+    @compiled_for(propensity)
     def reach(
         run: Run, mine: Own, net: Net, plan: Plan, fortune: Fortune, events: Events, limits: Limits, desk: Desk,
         cursor: int, end: int, until: float,

@@ -8,9 +8,9 @@ import numpy as np
 
 from offtarget.engine.event_layout import Own, Plan
 from offtarget.engine.layout import FINISHED, NEGATIVE, NOT_COUNTABLE, NOT_FINITE, TOO_MANY_STEPS
-from offtarget.engine.lean import lean, lean_for
 from offtarget.engine.race import LARGEST, rerate
 from offtarget.engine.replicate_layout import JUMPED, NOW, STATUS, STEPS, Desk, Limits, Net, Run
+from offtarget.engine.steppers import compiled, compiled_for
 
 __all__ = ["bender", "refresher", "settler"]
 
@@ -18,7 +18,7 @@ __all__ = ["bender", "refresher", "settler"]
 _ROUNDING = 1e-9
 
 
-@lean
+@compiled
 def whole(run: Run, net: Net) -> int:
     """Counts as whole numbers, past all rounding; a status comes back."""
     for m in range(run.y.shape[0]):
@@ -38,7 +38,7 @@ def whole(run: Run, net: Net) -> int:
 def bender(propensity: Any, slopes: Any) -> Any:
     """Lines that begin anew, for one model."""
 
-    @lean_for(propensity)
+    @compiled_for(propensity)
     def bend(run: Run, net: Net, desk: Desk, at: float) -> None:
         """Lines whose slope or value has changed begin here; the others keep their beginning, and so every bit."""
         if not net.lines.shape[0]:
@@ -58,7 +58,7 @@ def bender(propensity: Any, slopes: Any) -> Any:
 def refresher(propensity: Any, static: Any, bend: Any) -> Any:
     """Everything that follows from the state, anew after a jump, for one model."""
 
-    @lean_for(propensity)
+    @compiled_for(propensity)
     def refresh(run: Run, net: Net, desk: Desk, at: float) -> None:
         """Counts looked at, lines begun anew where they bend, every rate computed."""
         static(run.p, run.s, run.dice)
@@ -74,7 +74,7 @@ def refresher(propensity: Any, static: Any, bend: Any) -> Any:
 def settler(propensity: Any, bend: Any, refresh: Any, notice: Any, execute: Any, look_ahead: Any) -> Any:
     """Doing all that an instant asks for, for one model."""
 
-    @lean_for(propensity)
+    @compiled_for(propensity)
     def settle(run: Run, mine: Own, net: Net, plan: Plan, limits: Limits, desk: Desk, at: float) -> None:
         """See the triggers, execute what is due, and find the next instant at which something may change."""
         run.clock[NOW] = at

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import sqrt
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numba import njit
@@ -35,12 +35,25 @@ A, C, E = EXPLICIT_A, EXPLICIT_C, EXPLICIT_E
 
 # Arrays are made by the entry only. Inside, nobody has to count who still needs one, which would cost more than a step.
 _OPTIONS: Any = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False}
-#: For functions called from compiled code only. No fast-math: the same bits on every run and every thread.
-compiled = njit(**_OPTIONS)
-#: The same for functions with one caller: they become part of it early, which spares the compiler much work.
-inlined = njit(inline="always", **_OPTIONS)
-#: The same, but late, by the machine's compiler: for functions whose many arguments take longer to pass than to use.
-merged = njit(forceinline=True, **_OPTIONS)
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def compiled(function: _F) -> _F:
+    """For functions called from compiled code only. No fast-math: the same bits on every run and every thread."""
+    made: _F = njit(function, **_OPTIONS)
+    return made
+
+
+def inlined(function: _F) -> _F:
+    """``compiled``, for functions with one caller: part of it early, which spares the compiler much work."""
+    made: _F = njit(function, inline="always", **_OPTIONS)
+    return made
+
+
+def merged(function: _F) -> _F:
+    """The same, but late, by the machine's compiler: for functions whose arguments take longer to pass than to use."""
+    made: _F = njit(function, forceinline=True, **_OPTIONS)
+    return made
 
 
 def compiled_for(rhs: Any, how: Any = compiled) -> Callable[[Callable[..., Any]], Any]:

@@ -131,9 +131,10 @@ class Assay:
 
 
 def poisson_quantile(probability: Floats, mean: Floats) -> Floats:
-    """The exact Poisson quantile: the least count whose distribution function reaches the probability.
+    """The Poisson quantile: the least count whose distribution function reaches the probability.
 
     The normal quantile, moved by the skewness (Cornish and Fisher), is a count or two off; from there it is walked.
+    Exact to means of ten millions; beyond, the function's own digits run out in the far tails, and a count is near.
 
     Args:
         probability: in (0, 1), shape (n,).
