@@ -14,7 +14,7 @@ from offtarget.engine.event_code import EventCode
 from offtarget.engine.formula import Namer, python
 from offtarget.engine.lane_code import lane_functions
 from offtarget.engine.tape import Tape
-from offtarget.errors import InputError, nearest
+from offtarget.errors import InputError, UnsupportedError, nearest
 from offtarget.models.expression import Expression, Number, Symbol, symbols
 from offtarget.models.model import Model
 
@@ -72,18 +72,20 @@ _ABREAST = (
 )
 
 
-def generate(model: Model, outputs: Sequence[str]) -> str:
+def generate(model: Model, outputs: Sequence[str], *, hybrid: bool = False) -> str:
     """The module's text.
 
     Args:
         model: the equations.
         outputs: names of species, parameters, rules or reactions, in the order of the output columns.
+        hybrid: whether the model is one in which few cells are counted (see ``hybrid_net``).
 
     Raises:
         InputError: an output or a symbol that the model does not have, or definitions in a circle.
         UnsupportedError: a function that the engine does not have.
     """
-    return _Writer(model, outputs).module()
+    writer = _Writer(model, outputs)
+    return writer.hybrid() if hybrid else writer.module()
 
 
 def statics(model: Model, outputs: Sequence[str]) -> tuple[str, ...]:
@@ -107,27 +109,33 @@ class _Writer:
 
     def module(self) -> str:
         """The whole text."""
-        book, code = self.book, self.book.events
-        head = _HEAD.format(
-            id=self.model.id,
-            outputs=len(book.outputs),
-            statics=len(book.statics),
-            species=len(book.derivatives),
-            layout="event_layout" if code else "layout",
-            march="state_events" if code else "abreast",
-        )
-        if code:
-            head += _COUNTS.format(kinds=code.kinds, appointments=len(code.appointments))
-        parts = [
-            head,
-            *self._static(),
-            self._initial(),
-            self._rhs(),
-            self._jacobian(),
-            self._vector("outputs", "What is looked at.", [Symbol(name) for name in book.outputs]),
-            *(self._entry_with_events(code) if code else self._entry_abreast()),
-        ]
-        return "".join(parts)
+        code = self.book.events
+        if not code:
+            return "".join([self._head("layout", "abreast"), *self._functions(), *self._entry_abreast()])
+        counts = _COUNTS.format(kinds=code.kinds, appointments=len(code.appointments))
+        head = self._head("event_layout", "state_events") + counts
+        return "".join([head, *self._functions(), *self._entry_with_events(code)])
+
+    def hybrid(self) -> str:
+        """The whole text for the march in which few cells are counted."""
+        if self.book.events:
+            raise UnsupportedError(
+                f"{self.model.id}: a rate that changes at an instant in time is not supported where few cells are "
+                "counted. Let a schedule change a parameter instead."
+            )
+        entry = _ENTRY.format(functions=f"{_FUNCTIONS}, SPECIES", arguments="patients, luck, net")
+        return "".join([self._head("hybrid_layout", "hybrid_march"), *self._functions(), entry])
+
+    def _head(self, layout: str, march: str) -> str:
+        book = self.book
+        return _HEAD.format(id=self.model.id, outputs=len(book.outputs), statics=len(book.statics),
+                            species=len(book.derivatives), layout=layout, march=march)  # fmt: skip
+
+    def _functions(self) -> list[str]:
+        """What every march needs."""
+        looked = [Symbol(name) for name in self.book.outputs]
+        outputs = self._vector("outputs", "What is looked at.", looked)
+        return [*self._static(), self._initial(), self._rhs(), self._jacobian(), outputs]
 
     def _text(self, expression: Expression) -> str:
         for name in sorted(symbols(expression)):

@@ -18,6 +18,7 @@ from offtarget.arrays.cohort import Cohort
 from offtarget.arrays.schedule import Schedule
 from offtarget.arrays.trajectories import Status, Trajectories
 from offtarget.engine.event_layout import Note, Pending, grown, pending
+from offtarget.engine.hybrid_layout import Luck, Rules, luck, rules
 from offtarget.engine.kernel import Kernel, build
 from offtarget.engine.layout import Clock, Flag, Floats, Patients, Settings, patients
 from offtarget.engine.sharing import processors, resolved, share_out
@@ -44,11 +45,13 @@ class Course:
         patients: patient numbers, shape (n,).
         arrays: what the compiled code keeps of each patient.
         pending: what it keeps of the model's own events, when the model has some.
+        luck: what it keeps of chance, and where that comes from, when few cells are counted.
     """
 
     patients: NDArray[np.uint64]
     arrays: Patients
     pending: Pending | None = None
+    luck: tuple[Luck, Rules] | None = None
 
     @property
     def now(self) -> Floats:
@@ -79,7 +82,8 @@ def begin(kernel: Kernel, cohort: Cohort, *, time: float = 0.0, seed: int = 0) -
         cohort: columns named like a parameter take the place of its default, in the model's units; others are
             covariates and not looked at. A patient with a value that is not finite fails at once, alone.
         time: when the patients start, in the kernel's time unit.
-        seed: settles the order in which a patient's events of one instant and equal priority are executed.
+        seed: settles all chance: when cells that are counted are born and die, and the order in which a patient's
+            events of one instant and equal priority are executed.
     """
     course = patients(cohort.size, len(kernel.species), len(kernel.parameters), kernel.statics, float(time))
     course.parameters[:] = kernel.defaults
@@ -89,7 +93,8 @@ def begin(kernel: Kernel, cohort: Cohort, *, time: float = 0.0, seed: int = 0) -
     bad = ~np.isfinite(course.parameters).all(axis=1)
     course.flags[bad, Flag.STATUS] = Status.NOT_FINITE
     own = pending(kernel.plan, cohort.patients, float(time), seed) if kernel.plan else None
-    return Course(cohort.patients, course, own)
+    chance = (luck(kernel.net, cohort.patients), rules(kernel.net, seed)) if kernel.net else None
+    return Course(cohort.patients, course, own, chance)
 
 
 def advance(
@@ -224,6 +229,9 @@ def _until(deadline: float | None, allowance: NDArray[np.int64]) -> Iterator[Non
 def _march(kernel: Kernel, course: Course, work: tuple[Any, ...], n: int, threads: int | None) -> None:
     """The compiled march; queues of the model's own events grow when one is full."""
     own = course.pending
+    if course.luck is not None:
+        _share(partial(kernel.entry, course.arrays, *course.luck, *work), n, threads)
+        return
     if own is None:
         _share(partial(kernel.entry, course.arrays, *work), n, threads)
         return

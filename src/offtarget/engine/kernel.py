@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,12 @@ from numpy.typing import NDArray
 
 from offtarget.engine import cache
 from offtarget.engine.event_layout import Plan, plan
+from offtarget.engine.hybrid_layout import Net
 from offtarget.engine.layout import Floats
 from offtarget.models.expression import symbols
 from offtarget.models.model import Model, Rule, Species
 
-__all__ = ["Kernel", "build"]
+__all__ = ["Kernel", "assemble", "build", "chosen"]
 
 #: Units in which a species is a number of things or an amount of stuff, and so is never negative.
 _COUNTED_UNITS = (
@@ -57,6 +59,7 @@ class Kernel:
         entry: the compiled function.
         plan: the model's own events; None when it has none.
         delayed: whether no schedule may act on it (see ``Model``).
+        net: what happens by chance (see ``hybrid``); None where everything flows.
     """
 
     id: str
@@ -75,6 +78,7 @@ class Kernel:
     entry: Any
     plan: Plan | None
     delayed: bool
+    net: Net | None = None
 
 
 def build(model: Model, *, outputs: tuple[str, ...] = ()) -> Kernel:
@@ -89,18 +93,35 @@ def build(model: Model, *, outputs: tuple[str, ...] = ()) -> Kernel:
         InputError: an output the model does not have, or equations that do not close.
         UnsupportedError: a function the engine does not have.
     """
-    names = outputs or model.outputs or (*(one.id for one in model.species), *(one.id for one in model.rules))
-    units = tuple(_unit(model, name) for name in names)
+    names = chosen(model, outputs)
     name = cache.key(model.text(), names)
-    module = cache.load(name, lambda: _generate(model, names))
+    return assemble(model, names, name, cache.load(name, lambda: _generate(model, names)), named=model)
+
+
+def chosen(model: Model, outputs: tuple[str, ...]) -> tuple[str, ...]:
+    """What is looked at: what the caller says, else the model's own choice, else all species and rules."""
+    return outputs or model.outputs or (*(one.id for one in model.species), *(one.id for one in model.rules))
+
+
+def assemble(model: Model, names: tuple[str, ...], name: str, module: ModuleType, *, named: Model) -> Kernel:
+    """The kernel of a compiled module.
+
+    Args:
+        model: the equations as compiled.
+        names: its outputs.
+        name: its name in the cache.
+        module: what was compiled.
+        named: the model whose names the outputs are.
+    """
     cells = np.array([_whole(one) for one in model.species], bool)
     guarded = _never_negative(model)
     counts = [one.id in guarded for one in model.species]
     defaults = np.array([one.value for one in model.parameters], np.float64)
     return Kernel(
         id=model.id, parameters=tuple(one.id for one in model.parameters), defaults=defaults,
-        species=tuple(one.id for one in model.species), outputs=names, output_units=units, time_unit=model.time_unit,
-        digest=name, floor=np.where(cells, _CELL_FLOOR, 0.0), share=np.where(cells, 0.0, _SHARE_FLOOR),
+        species=tuple(one.id for one in model.species), outputs=names,
+        output_units=tuple(_unit(named, one) for one in names), time_unit=model.time_unit, digest=name,
+        floor=np.where(cells, _CELL_FLOOR, 0.0), share=np.where(cells, 0.0, _SHARE_FLOOR),
         counts=np.array(counts, np.int64), statics=int(module.STATICS), source=str(module.__file__),
         entry=module.advance, plan=plan(model, module), delayed=model.delayed,
     )  # fmt: skip
