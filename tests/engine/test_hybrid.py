@@ -1,5 +1,7 @@
 """Few cells inside a flow: against Kendall, Luria and Delbrueck, the exact engine and the flowing one; and promises.
 
+What is true of one method is true of the other: they share the flow and the random streams, and nothing of chance.
+
 Statistical tests have fixed seeds. With another seed, a right engine would fail each of them once in 10,000 times.
 """
 
@@ -19,7 +21,7 @@ from offtarget.arrays.cohort import Cohort
 from offtarget.arrays.schedule import Action, Schedule
 from offtarget.arrays.trajectories import Status, Trajectories
 from offtarget.engine.ensemble import advance, begin, build, simulate
-from offtarget.engine.hybrid import build_hybrid
+from offtarget.engine.hybrid import METHODS, build_hybrid
 from offtarget.engine.kernel import Kernel
 from offtarget.engine.replicates import build_chance, numbered, simulate_replicates
 from offtarget.errors import InputError, UnsupportedError
@@ -72,8 +74,12 @@ def model(text: str) -> Model:
 
 
 @cache
-def kernel(text: str, thresholds: float = 100.0) -> Kernel:
-    return build_hybrid(model(text), thresholds=thresholds)
+def kernel(text: str, thresholds: float = 100.0, method: str = "firings") -> Kernel:
+    return build_hybrid(model(text), thresholds=thresholds, method=method)
+
+
+#: What holds from firing to firing and from step to step alike.
+alike = pytest.mark.parametrize("method", METHODS)
 
 
 def pool(law: str) -> str:
@@ -93,7 +99,7 @@ def followed(
     numbers = np.arange(runs, dtype=np.uint64)
     cohort = Cohort(numbers, {k: np.full(runs, v) for k, v in given.items()}, dict.fromkeys(given, ""))
     found = simulate(which, cohort, schedule or Schedule.empty(runs), times=times, seed=seed)
-    assert found.finished.all()
+    assert found.finished.all(), np.unique(found.status, return_counts=True)
     return found
 
 
@@ -114,10 +120,11 @@ def gone(
     return dead / (1.0 + dead)
 
 
+@alike
 @pytest.mark.parametrize("cells", [1, 3, 20])
-def test_a_clone_dies_out_as_often_as_kendall_says(cells: int) -> None:
+def test_a_clone_dies_out_as_often_as_kendall_says(cells: int, method: str) -> None:
     times = np.array([0.5, 1.0, 3.0, 8.0])
-    found = followed(kernel(CLONES), times, seed=cells, x0=cells).of("X")
+    found = followed(kernel(CLONES, method=method), times, seed=cells, x0=cells).of("X")
     grid = np.linspace(0, 8, 4001)
     p = gone(grid, np.ones(4001), np.full(4001, 1.3))
     for j, at in enumerate(times):
@@ -125,16 +132,20 @@ def test_a_clone_dies_out_as_often_as_kendall_says(cells: int) -> None:
         same_mean(found[:, j], cells * np.exp(-0.3 * at))
 
 
-def test_a_clone_dies_out_as_often_as_kendall_says_while_a_drug_that_flows_is_washed_out() -> None:
+@alike
+def test_a_clone_dies_out_as_often_as_kendall_says_while_a_drug_that_flows_is_washed_out(method: str) -> None:
     times = np.array([0.5, 1.0, 2.0, 5.0])
-    found = followed(kernel(CLONES), times, seed=11, x0=6, d=0.5, c0=4.0).of("X")
+    found = followed(kernel(CLONES, method=method), times, seed=11, x0=6, d=0.5, c0=4.0).of("X")
     grid = np.linspace(0, 5, 4001)
     p = gone(grid, np.ones(4001), 0.5 + 0.8 * 4.0 * np.exp(-0.7 * grid))
     for j, at in enumerate(times):
         same_share(found[:, j] == 0, float(np.interp(at, grid, p)) ** 6)
 
 
-def test_a_clone_dies_out_as_often_as_kendall_says_when_a_schedule_changes_its_death_and_adds_cells() -> None:
+@alike
+def test_a_clone_dies_out_as_kendall_says_when_a_schedule_changes_its_death_and_adds_cells(
+    method: str,
+) -> None:
     rows = np.arange(RUNS, dtype=np.int64)
     every = np.ones(RUNS)
     schedule = Schedule.build(
@@ -142,7 +153,9 @@ def test_a_clone_dies_out_as_often_as_kendall_says_when_a_schedule_changes_its_d
         action=np.repeat(np.array([Action.SET, Action.ADD], np.int8), RUNS),
         target=np.repeat(np.array([0, 1]), RUNS), value=np.concatenate((2.0 * every, 4.0 * every)), names=("d", "X"),
     )  # fmt: skip
-    found = followed(kernel(CLONES), [2.0], seed=12, schedule=schedule, x0=5, d=0.4).of("X")[:, 0]
+    found = followed(kernel(CLONES, method=method), [2.0], seed=12, schedule=schedule, x0=5, d=0.4).of("X")[
+        :, 0
+    ]
     grid = np.linspace(0, 2, 20001)
     first = gone(grid, np.ones(20001), np.where(grid < 0.7, 0.4, 2.0))[-1]
     late = np.linspace(1.1, 2, 4001)
@@ -170,12 +183,13 @@ def _mutants(at: float, mu: float, most: int, birth: float, death: float) -> NDA
     return np.real(np.fft.fft(np.exp(log_g)))[:most] / points / 0.999 ** np.arange(most)
 
 
+@alike
 @pytest.mark.parametrize(("birth", "death"), [(1.0, 0.0), (0.9, 0.3)])
 def test_mutants_of_a_parent_that_flows_are_distributed_as_luria_and_delbrueck(
-    birth: float, death: float
+    birth: float, death: float, method: str
 ) -> None:
     times, mu = (2.0, 5.0), 1e-6
-    found = followed(kernel(CLONES), times, seed=21, x0=0, mu=mu, b2=birth, d2=death).of("M")
+    found = followed(kernel(CLONES, method=method), times, seed=21, x0=0, mu=mu, b2=birth, d2=death).of("M")
     for j, at in enumerate(times):
         chances = _mutants(at, mu, 60, birth, death)
         edges = [0, 1, 2, 3, 4, 6, 9, 14, 22, 60, np.inf]
@@ -194,33 +208,39 @@ def test_mutants_of_a_parent_that_flows_are_distributed_as_luria_and_delbrueck(
         assert stats.chi2.sf(score, counts.size) > SURE
 
 
-def test_the_first_mutant_whose_line_survives_comes_as_a_thinned_poisson_process() -> None:
+@alike
+def test_the_first_mutant_whose_line_survives_comes_as_a_thinned_poisson_process(method: str) -> None:
     """Long after influx has stopped, a line is there or gone for good: nobody there means that no survivor came."""
     rows = np.arange(RUNS, dtype=np.int64)
     stops = np.linspace(1.0, 5.0, 5)
     when = np.repeat(stops, RUNS // 5)
     schedule = Schedule.build(RUNS, row=rows, time=when, action=np.full(RUNS, Action.SET, np.int8),
                               target=np.zeros(RUNS, np.int64), value=np.zeros(RUNS), names=("mu",))  # fmt: skip
-    found = followed(kernel(CLONES), [30.0], seed=31, schedule=schedule, x0=0, mu=2e-6, b2=0.9, d2=0.3).of(
-        "M"
-    )[:, 0]
+    found = followed(
+        kernel(CLONES, method=method), [30.0], seed=31, schedule=schedule, x0=0, mu=2e-6, b2=0.9, d2=0.3
+    ).of("M")[:, 0]
     for stop in stops:
         survivors = 2e-6 * 1e4 * (np.exp(stop) - 1) * (1 - 0.3 / 0.9)
         same_share(found[when == stop] == 0, float(np.exp(-survivors)))
 
 
-def test_the_mean_of_a_clone_that_shrinks_through_the_threshold_is_the_flow() -> None:
+@alike
+def test_the_mean_of_a_clone_that_shrinks_through_the_threshold_is_the_flow(method: str) -> None:
     times = np.array([1.0, 3.0, 6.0, 10.0])
-    found = followed(kernel(CLONES), times, seed=41, x0=150.5)
+    found = followed(kernel(CLONES, method=method), times, seed=41, x0=150.5)
     for j, at in enumerate(times):
         same_mean(found.of("X")[:, j], 150.5 * np.exp(-0.3 * at)) if at > 1.0 else None
-    assert found.of("X")[:, 0] == pytest.approx(
-        150.5 * np.exp(-0.3), rel=1e-5
-    )  # above: everybody has the same
+    if method == "firings":  # above the threshold everybody has the same
+        assert found.of("X")[:, 0] == pytest.approx(150.5 * np.exp(-0.3), rel=1e-5)
+    else:  # above it, too, births and deaths spread
+        m, w = np.exp(-0.3), 1.0 + (1.0 - np.exp(-0.3)) / 0.3
+        spread = 150.5 * m * (2.0 * w - 1.0 - m)
+        assert found.of("X")[:, 0].var() == pytest.approx(spread, rel=0.1)
 
 
-def test_a_start_between_two_whole_numbers_is_rounded_by_a_draw_that_keeps_the_mean() -> None:
-    found = followed(kernel(CLONES), [0.0], seed=42, x0=2.25).of("X")[:, 0]
+@alike
+def test_a_start_between_two_whole_numbers_is_rounded_by_a_draw_that_keeps_the_mean(method: str) -> None:
+    found = followed(kernel(CLONES, method=method), [0.0], seed=42, x0=2.25).of("X")[:, 0]
     assert set(found) == {2.0, 3.0}
     same_share(found == 3.0, 0.25)
 
@@ -233,25 +253,27 @@ def test_where_every_count_is_whole_it_is_the_exact_engine_firing_by_firing() ->
         assert np.array_equal(found.of(name), exact.of(name))
 
 
+@alike
 @pytest.mark.slow
 @pytest.mark.parametrize("law", [NET_LAW, SPLIT_LAW])
-def test_a_small_pool_is_distributed_as_in_the_exact_engine(law: str) -> None:
+def test_a_small_pool_is_distributed_as_in_the_exact_engine(law: str, method: str) -> None:
     """Killers flow here and are counted there; where the pool is too full, growth is death, one cell at a time."""
     times = [1.0, 4.0, 8.0, 15.0, 30.0]
     cohort = Cohort(np.arange(RUNS, dtype=np.uint64), {"K": np.full(RUNS, 60.0)}, {"K": ""})
     exact = simulate_replicates(build_chance(model(pool(SPLIT_LAW))), cohort, times=times, seed=6)
-    found = followed(kernel(pool(law)), times, seed=7, K=60.0)
+    found = followed(kernel(pool(law), method=method), times, seed=7, K=60.0)
     for name in ("P", "Q"):
         for j in range(len(times)):
             assert stats.ks_2samp(found.of(name)[:, j], exact.of(name)[:, j]).pvalue > SURE
 
 
+@alike
 @pytest.mark.slow
-def test_thresholds_of_50_100_and_200_agree_on_who_is_cured() -> None:
+def test_thresholds_of_50_100_and_200_agree_on_who_is_cured(method: str) -> None:
     cells = [
         (
             found := followed(
-                kernel(pool(NET_LAW), one), [120.0, 160.0], seed=int(one), p0=400, q0=30, drug=0.6
+                kernel(pool(NET_LAW), one, method), [120.0, 160.0], seed=int(one), p0=400, q0=30, drug=0.6
             )
         ).of("P")
         + found.of("Q")
@@ -263,34 +285,37 @@ def test_thresholds_of_50_100_and_200_agree_on_who_is_cured() -> None:
         assert stats.chi2_contingency(table).pvalue > SURE
 
 
-def test_what_is_never_counted_flows_as_in_the_flowing_engine() -> None:
+@alike
+def test_what_is_never_counted_flows_as_in_the_flowing_engine(method: str) -> None:
     times = [1.0, 10.0, 40.0]
-    found = followed(kernel(pool(NET_LAW), 0.0), times, seed=1, runs=3)
+    found = followed(kernel(pool(NET_LAW), 0.0, method), times, seed=1, runs=3)
     flow = simulate(build(model(pool(NET_LAW))), Cohort(np.arange(3, dtype=np.uint64), {}, {}), Schedule.empty(3),
                     times=times)  # fmt: skip
     assert found.values == pytest.approx(flow.values, rel=1e-4)
 
 
-def test_cells_that_only_turn_into_each_other_are_neither_lost_nor_made() -> None:
-    found = followed(kernel(pool(NET_LAW)), np.linspace(0, 40, 21), seed=51, runs=2000, g=0, drug=0, kill=0, p0=130,
-                     q0=20)  # fmt: skip
+@alike
+def test_cells_that_only_turn_into_each_other_are_neither_lost_nor_made(method: str) -> None:
+    which, times = kernel(pool(NET_LAW), method=method), np.linspace(0, 40, 21)
+    found = followed(which, times, seed=51, runs=2000, g=0, drug=0, kill=0, p0=130, q0=20)
     assert np.abs(found.of("P") + found.of("Q") - 150.0).max() < 1e-6 * 150 + 1.0 - 1e-9
-    counted = followed(kernel(pool(NET_LAW)), np.linspace(0, 40, 21), seed=51, runs=2000, g=0, drug=0, kill=0, p0=60,
-                       q0=20)  # fmt: skip
+    counted = followed(which, times, seed=51, runs=2000, g=0, drug=0, kill=0, p0=60, q0=20)
     assert np.array_equal(counted.of("P") + counted.of("Q"), np.full((2000, 21), 80.0))
 
 
-def test_counts_are_whole_below_the_threshold_and_never_negative() -> None:
-    found = followed(kernel(pool(NET_LAW)), np.linspace(0, 60, 61), seed=52, runs=3000, p0=150, drug=0.5).of(
-        "P"
-    )
+@alike
+def test_counts_are_whole_below_the_threshold_and_never_negative(method: str) -> None:
+    found = followed(
+        kernel(pool(NET_LAW), method=method), np.linspace(0, 60, 61), seed=52, runs=3000, p0=150, drug=0.5
+    ).of("P")
     few = found[found < 100]
     assert np.array_equal(few, np.round(few))
     assert found.min() == 0.0
 
 
-def test_threads_company_and_pauses_do_not_change_a_bit() -> None:
-    which, times = kernel(pool(NET_LAW)), np.array([0.3, 2.0, 9.0, 30.0])
+@alike
+def test_threads_company_and_pauses_do_not_change_a_bit(method: str) -> None:
+    which, times = kernel(pool(NET_LAW), method=method), np.array([0.3, 2.0, 9.0, 30.0])
     numbers = np.arange(500, dtype=np.uint64)
 
     def through(rows: NDArray[np.uint64], threads: int) -> NDArray[np.float64]:
@@ -330,8 +355,9 @@ def test_another_reaction_leaves_the_luck_of_the_others_alone() -> None:
     assert np.array_equal(one, two)
 
 
-def test_what_stops_a_patient_is_said() -> None:
-    which = kernel(CLONES)
+@alike
+def test_what_stops_a_patient_is_said(method: str) -> None:
+    which = kernel(CLONES, method=method)
     cohort = Cohort(np.arange(4, dtype=np.uint64), {"d": np.array([1.3, -1.0, np.nan, 1.3])}, {"d": ""})
     found = simulate(which, cohort, Schedule.empty(4), times=[0.0, 2.0], seed=1)
     assert [*found.status] == [Status.FINISHED, Status.NEGATIVE, Status.NOT_FINITE, Status.FINISHED]

@@ -72,20 +72,22 @@ _ABREAST = (
 )
 
 
-def generate(model: Model, outputs: Sequence[str], *, hybrid: bool = False) -> str:
+def generate(model: Model, outputs: Sequence[str], *, march: str = "", chancy: Sequence[str] = ()) -> str:
     """The module's text.
 
     Args:
         model: the equations.
         outputs: names of species, parameters, rules or reactions, in the order of the output columns.
-        hybrid: whether the model is one in which few cells are counted (see ``hybrid_net``).
+        march: the module whose march takes patients in whom few cells are counted (see ``hybrid_net``); "" where all
+            flow.
+        chancy: the rules whose values it needs, in order.
 
     Raises:
         InputError: an output or a symbol that the model does not have, or definitions in a circle.
         UnsupportedError: a function that the engine does not have.
     """
     writer = _Writer(model, outputs)
-    return writer.hybrid() if hybrid else writer.module()
+    return writer.hybrid(march, chancy) if march else writer.module()
 
 
 def statics(model: Model, outputs: Sequence[str]) -> tuple[str, ...]:
@@ -116,15 +118,16 @@ class _Writer:
         head = self._head("event_layout", "state_events") + counts
         return "".join([head, *self._functions(), *self._entry_with_events(code)])
 
-    def hybrid(self) -> str:
-        """The whole text for the march in which few cells are counted."""
+    def hybrid(self, march: str, chancy: Sequence[str]) -> str:
+        """The whole text for a march in which few cells are counted."""
         if self.book.events:
             raise UnsupportedError(
                 f"{self.model.id}: a rate that changes at an instant in time is not supported where few cells are "
                 "counted. Let a schedule change a parameter instead."
             )
-        entry = _ENTRY.format(functions=f"{_FUNCTIONS}, SPECIES", arguments="patients, luck, net")
-        return "".join([self._head("hybrid_layout", "hybrid_march"), *self._functions(), entry])
+        rates = self._vector("rates", "How often each reaction of chance happens.", [*map(Symbol, chancy)])
+        entry = _ENTRY.format(functions=f"{_FUNCTIONS}, rates, SPECIES", arguments="patients, luck, net")
+        return "".join([self._head("hybrid_layout", march), *self._functions(), rates, entry])
 
     def _head(self, layout: str, march: str) -> str:
         book = self.book

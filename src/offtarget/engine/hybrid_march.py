@@ -43,8 +43,8 @@ _FIRINGS = 3.0
 _SHORT = 0.25
 
 
-def marcher(static: Any, initial: Any, rhs: Any, jacobian: Any, outputs: Any, n: int) -> Any:
-    """The march of one model, from its compiled functions (see ``march.marcher``)."""
+def marcher(static: Any, initial: Any, rhs: Any, jacobian: Any, outputs: Any, _rates: Any, n: int) -> Any:
+    """The march of one model, from its compiled functions (see ``march.marcher``); rates are in its own times."""
     happen, renew = happener(rhs)
     step = _stepper(rhs, attempter(rhs, jacobian, n), short_stepper(rhs, n), renew)
     reach = _reacher(rhs, refresher(static, initial, rhs), step, happen, renew)
@@ -63,7 +63,7 @@ def marcher(static: Any, initial: Any, rhs: Any, jacobian: Any, outputs: Any, n:
                           patients.static[i], patients.peak[i], patients.dense[i], patients.spread[i],
                           patients.flags[i])  # fmt: skip
             mine = Own(luck.numbers[i], luck.left[i], luck.spare[i], luck.fired[i], luck.whole[i], luck.rounded[i],
-                       luck.next[i], luck.which[i])  # fmt: skip
+                       luck.steps[i], luck.passed[i], luck.turned[i], luck.next[i], luck.which[i])  # fmt: skip
             one.flags[SLOPE_KNOWN] = 0
             row = min(i, times.shape[0] - 1)
             cursor, end = find(events, i, one.clock[NOW]), events.offsets[i + 1]

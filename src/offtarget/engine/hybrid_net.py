@@ -1,8 +1,8 @@
 """A Model read as a flow in which few cells are counted: what flows, what happens by chance, and what is refused.
 
 The reading is itself a Model. Each reaction that changes a counted species gets a switch: off, it flows as written; on,
-it leaves the flow, and the integral of its rate is a state of its own, on which the engine of chance finds its firings.
-So one generated right-hand side serves every mixture of few and many.
+it leaves the flow. So one generated right-hand side serves every mixture of few and many. Where firings are found one
+by one, the integral of each such rate is a state of its own.
 """
 
 from __future__ import annotations
@@ -14,17 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from offtarget.engine.hybrid_layout import Net
+from offtarget.engine.branching_net import role
+from offtarget.engine.hybrid_layout import EXCHANGE, Net
 from offtarget.engine.layout import Ints
 from offtarget.errors import InputError, UnsupportedError, nearest, sentence
 from offtarget.models.expression import Call, Expression, Number, Symbol, symbols, walk
 from offtarget.models.model import Model, Parameter, Reaction, Rule, Species
 from offtarget.models.ordering import in_order
 
-__all__ = ["THRESHOLD", "Reading", "read"]
+__all__ = ["METHODS", "THRESHOLD", "Reading", "read"]
 
 #: Below so many cells chance decides, unless somebody says otherwise, cells.
 THRESHOLD = 100.0
+#: How counted cells are followed: from firing to firing, or from step to step.
+METHODS = ("firings", "branching")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +35,16 @@ class Reading:
     """A model read as a flow with counts in it.
 
     Attributes:
-        model: the flow, with switches after the parameters and own times after the species.
+        model: the flow, with switches after the parameters and, for firings, own times after the species.
         net: what may happen by chance.
+        chancy: the reactions that do, in the order of the net.
+        branching: whether cells are followed from step to step rather than from firing to firing.
     """
 
     model: Model
     net: Net
+    chancy: tuple[str, ...]
+    branching: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +58,58 @@ class _Channel:
     stream: tuple[str, ...]
 
 
-def read(model: Model, thresholds: float | Mapping[str, float]) -> Reading:
+def read(model: Model, thresholds: float | Mapping[str, float], method: str | None) -> Reading:
     """The model as a flow in which few cells are counted.
 
     Args:
         model: the equations.
         thresholds: below so many cells a species that the model counts is a whole number; one number for all, or by
             species, in which case the others have ``THRESHOLD``. Zero: it always flows. Infinite: it is always counted.
+        method: one of ``METHODS``; None takes branching where the reactions allow it.
 
     Raises:
-        InputError: a threshold of a name that is not counted, or that is no number from zero.
-        UnsupportedError: delays, events of the model, amounts that are no whole numbers.
+        InputError: a threshold of a name that is not counted, or that is no number from zero; no such method.
+        UnsupportedError: delays, events of the model, amounts that are no whole numbers; branching of reactions that
+            do not allow it.
     """
+    if method not in (None, *METHODS):
+        raise InputError(sentence("method", expected=" or ".join(METHODS), got=str(method)))
     few = _thresholds(model, thresholds)
     _refuse(model, few)
     chancy = [one for one in model.reactions if any(id in few for id, _ in one.changes)]
+    roles = None if method == "firings" else _roles(model, few, chancy, insist=method is not None)
     taken = set(model.names())
     switches = {one.id: _fresh(f"chance_{one.id}", taken) for one in chancy}
-    channels = [each for one in chancy for each in _channels(model, one, taken)]
-    return Reading(_flow(model, switches, channels), _net(model, few, chancy, channels))
+    names = tuple(one.id for one in chancy)
+    if roles is None:
+        channels = [each for one in chancy for each in _channels(model, one, taken)]
+        net = _net(model, few, chancy, channels, [(EXCHANGE, "")] * len(chancy))
+        return Reading(_flow(model, switches, channels), net, names, branching=False)
+    found = zip(chancy, roles, strict=True)
+    channels = [
+        _Channel(one, "", one.rate, 1, ("reaction", one.id)) for one, (kind, _) in found if kind == EXCHANGE
+    ]
+    return Reading(
+        _flow(model, switches, ()), _net(model, few, chancy, channels, roles), names, branching=True
+    )
+
+
+def _roles(
+    model: Model, few: Mapping[str, float], chancy: list[Reaction], *, insist: bool
+) -> list[tuple[int, str]] | None:
+    """What each reaction is to the counted species; None where one of them is something else."""
+    found = []
+    for one in chancy:
+        what = role(model, few, one)
+        if what is None or (what[0] == EXCHANGE and _may_be_negative(model, one.rate)):
+            if not insist:
+                return None
+            raise UnsupportedError(
+                f"{model.id}: reaction {one.id} is no birth, death or exchange of single cells at a rate above zero, "
+                'which branching needs. Use the method "firings".'
+            )
+        found.append(what)
+    return found
 
 
 def _thresholds(model: Model, given: float | Mapping[str, float]) -> dict[str, float]:
@@ -171,9 +211,13 @@ def _flow(model: Model, switches: Mapping[str, str], channels: Iterable[_Channel
     )  # fmt: skip
 
 
-def _net(model: Model, few: Mapping[str, float], chancy: list[Reaction], channels: list[_Channel]) -> Net:
+def _net(
+    model: Model, few: Mapping[str, float], chancy: list[Reaction], channels: list[_Channel],
+    roles: list[tuple[int, str]],
+) -> Net:  # fmt: skip
     place = {one.id: i for i, one in enumerate(model.species)}
     number = {one.id: r for r, one in enumerate(chancy)}
+    row = {name: j for j, name in enumerate(few)}
     touched = [[int(name in {id for id, _ in one.changes}) for name in few] for one in chancy]
     return Net(
         switch=_ints(len(model.parameters) + r for r in range(len(chancy))),
@@ -182,9 +226,13 @@ def _net(model: Model, few: Mapping[str, float], chancy: list[Reaction], channel
         first=_ints(np.cumsum([0, *(len(one.reaction.changes) for one in channels)])),
         target=_ints(place[id] for one in channels for id, _ in one.reaction.changes),
         amount=np.array([one.sign * amount for one in channels for _, amount in one.reaction.changes], np.float64),
+        place=_ints(row.get(id, -1) for one in channels for id, _ in one.reaction.changes),
         counted=_ints(place[name] for name in few),
         low=np.array(list(few.values()), np.float64), high=np.array([_upper(one) for one in few.values()], np.float64),
-        clocks=tuple(one.stream for one in channels), roundings=tuple(("rounding", name) for name in few),
+        kind=_ints(kind for kind, _ in roles), both=_ints(_may_be_negative(model, one.rate) for one in chancy),
+        own=_ints(row.get(name, -1) for _, name in roles),
+        source=_ints(row.get(roles[number[one.reaction.id]][1], -1) for one in channels),
+        clocks=tuple(one.stream for one in channels), names=tuple(few),
     )  # fmt: skip
 
 
