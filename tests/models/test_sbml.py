@@ -82,14 +82,14 @@ def test_adding_a_row_to_the_clone_table_adds_a_clone_and_nothing_else(tmp_path:
         if path.is_file():
             shutil.copy(path, tmp_path)
     with (tmp_path / "clones.csv").open("a") as table:
-        table.write("E255K,0.8,1,5.2e-9\n")
+        table.write("G250E,0.8,1,5.2e-9\n")
     before, after = load_model("cml"), load_model(str(tmp_path / "cml.ant.j2"))
     added = after.names() - before.names()
     assert before.names() <= after.names()
-    assert all("E255K" in name for name in added)
-    assert after.clones == ("wt", "T315I", "E255K")
-    assert {one.id for one in after.species} - {one.id for one in before.species} == {"P_E255K", "Q_E255K"}
-    assert after.parameter("fitness_E255K").value == 0.8
+    assert all("G250E" in name for name in added)
+    assert after.clones == (*before.clones, "G250E")
+    assert {one.id for one in after.species} - {one.id for one in before.species} == {"P_G250E", "Q_G250E"}
+    assert after.parameter("fitness_G250E").value == 0.8
     same = {one.id: one for one in before.rules if one.id != "L"}
     assert all(one == same[one.id] for one in after.rules if one.id in same)
 
