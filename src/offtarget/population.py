@@ -20,6 +20,7 @@ from offtarget.errors import InputError, nearest, sentence
 from offtarget.evidence import Evidence
 from offtarget.randomness import stream
 from offtarget.records import Table, read_toml
+from offtarget.standing import Standing, read_standing
 from offtarget.units import convert, parse, same_dimension
 
 __all__ = ["Correlation", "Eligibility", "Population", "Variable", "load_population"]
@@ -80,6 +81,7 @@ class Population:
         variables: covariates first, then parameters, in the file's order.
         correlations: pairs of variables, in the file's order.
         eligibility: bounds that all must hold; a patient who misses one is drawn again.
+        standing: how resistant cells come to be there at diagnosis; None leaves each clone at the model's own number.
     """
 
     id: str
@@ -88,6 +90,7 @@ class Population:
     correlations: tuple[Correlation, ...]
     eligibility: tuple[Eligibility, ...]
     evidence: Evidence | None = None
+    standing: Standing | None = None
 
     def sample(self, n: int, seed: int, *, first: int = 0) -> Cohort:
         """The patients numbered ``first`` to ``first + n - 1``.
@@ -193,6 +196,7 @@ def load_population(name: str) -> Population:
     variables = (*_variables(table, "covariates", True), *_variables(table, "parameters", False))
     title, bounds = table.text("title"), table.texts("eligibility", default=())
     ties = table.tables("correlation")
+    standing = read_standing(table.table("standing")) if table.has("standing") else None
     table.done()
     if not variables:
         raise InputError(sentence(table.at("parameters"), expected="at least one", got="none"))
@@ -203,6 +207,7 @@ def load_population(name: str) -> Population:
     population = Population(
         id=path.stem, title=title, variables=variables, correlations=_correlations(ties, variables),
         eligibility=tuple(_eligibility(text, table.at("eligibility"), variables) for text in bounds),
+        standing=standing,
     )  # fmt: skip
     for block in population._blocks():
         try:

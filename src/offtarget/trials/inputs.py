@@ -38,11 +38,13 @@ def _rows(setup: Setup) -> Iterator[ParameterRow]:
         yield ParameterRow(
             one.name, group, said, one.distribution.unit, one.meaning, one.distribution.evidence
         )
+    drawn = set(_standing_names(setup))
+    yield from _standing_rows(setup, len(drawn - sampled))
     for drug in setup.drugs:
         yield from _drug_rows(drug)
     untreated = {one.id for one in setup.untreated.parameters}
     for parameter in setup.untreated.parameters:
-        if parameter.id not in sampled and not parameter.name.startswith(_BY_DEFINITION):
+        if parameter.id not in sampled | drawn and not parameter.name.startswith(_BY_DEFINITION):
             yield _fixed(parameter, "model")
     for parameter in setup.model.parameters:
         if parameter.id not in untreated and parameter.evidence is not None:
@@ -51,6 +53,25 @@ def _rows(setup: Setup) -> Iterator[ParameterRow]:
         quantity = getattr(setup.trial.assay, key)
         yield _quantity(f"assay {key.replace('_', ' ')}", "assay", quantity, "")
     yield _quantity("extinct below", "model", EXTINCT, "expected cells of a clone that count as none")
+
+
+def _standing_names(setup: Setup) -> tuple[str, ...]:
+    """The parameters that standing variation gives each patient, clone by clone."""
+    standing = setup.population.standing
+    return () if standing is None else tuple(standing.named(clone)[2] for clone in setup.untreated.clones[1:])
+
+
+def _standing_rows(setup: Setup, clones: int) -> Iterator[ParameterRow]:
+    """How resistant cells come to be there at diagnosis."""
+    standing = setup.population.standing
+    if standing is not None and clones:
+        said = f"drawn for {clones} clones from growth since the first cell"
+        meaning = (
+            f"cells of each resistant clone, from {standing.load}, its mutation probability and its growth"
+        )
+        yield ParameterRow("standing variation", "population", said, "cell", meaning, standing.evidence)
+        meaning = "divisions for each cell gained before diagnosis"
+        yield _quantity("standing turnover", "population", standing.turnover, meaning)
 
 
 def _drug_rows(drug: Drug) -> Iterator[ParameterRow]:

@@ -17,6 +17,7 @@ from offtarget.models.sbml import load_model
 from offtarget.pharmacology.drug import Drug, load_drug
 from offtarget.pharmacology.mechanism import Mechanism, load_mechanism, mechanisms_for, treat
 from offtarget.population import Population, load_population
+from offtarget.standing import check_standing, with_standing
 from offtarget.trials.files import input_files, own_files, portable
 from offtarget.trials.toml import write_toml
 from offtarget.trials.trial import Trial
@@ -74,6 +75,8 @@ def prepare(trial: Trial) -> Setup:
     raise_on_bad_dimensions(model)
     population = load_population(trial.population)
     _refuse_strange(population, model, where=Path(trial.population).name)
+    if population.standing is not None:
+        check_standing(population.standing, model, where=Path(trial.population).name)
     inputs = _digests(trial, drugs, mechanisms) | {"equations": model.digest()[:16]}
     return Setup(trial, population, drugs, mechanisms, untreated, model, inputs, files)
 
@@ -103,7 +106,7 @@ def _digests(trial: Trial, drugs: tuple[Drug, ...], mechanisms: tuple[Mechanism,
 
 
 def enrol(setup: Setup, patients: int, seed: int, *, first: int = 0) -> Cohort:
-    """The patients numbered ``first`` to ``first + patients - 1``, with how each handles each drug.
+    """The patients numbered ``first`` to ``first + patients - 1``: their cells, and how each handles each drug.
 
     Args:
         setup: the trial, set up.
@@ -112,6 +115,8 @@ def enrol(setup: Setup, patients: int, seed: int, *, first: int = 0) -> Cohort:
         first: number of the first patient.
     """
     cohort = setup.population.sample(patients, seed, first=first)
+    if setup.population.standing is not None:
+        cohort = with_standing(setup.population.standing, cohort, setup.untreated, seed)
     for drug in setup.drugs:
         cohort = drug.sample(cohort, seed)
     return cohort
