@@ -24,13 +24,16 @@ _LOADERS = {
 #: References that no entry cites yet, and why they are kept.
 _KEPT = {
     "trials, models, exposures and panels that the next rooms will calibrate and validate on": {
-        "breccia2020", "burchert2022", "clapp2015", "cross2015", "cross2023", "davis2011", "delbaldo2006", "euroski2014",
+        "breccia2020", "burchert2022", "clapp2015", "cross2015", "cross2023", "davis2011", "delbaldo2006",
+        "euroski2014",
         "fassoni2018", "gotta2012", "hahnel2020", "judson2005", "karaman2008", "klaeger2017", "kretz2004",
-        "leighow2020", "li2010", "mahon2010", "marin2010", "michor2005", "saglio2010", "schmidli2005", "sokal1984", "soverini2019",
+        "leighow2020", "li2010", "mahon2010", "marin2010", "michor2005", "saglio2010", "schmidli2005", "sokal1984",
+        "soverini2019",
         "yoo2013",
     },
     "methods that the code cites in its docstrings": {
-        "cox1972", "efron1977", "gibaldi1982", "greenwood1926", "hairer1996", "jaeger1995", "kaplan1958", "kendall1948", "lea1949", "mantel1966", "royston2013",
+        "cox1972", "efron1977", "gibaldi1982", "greenwood1926", "hairer1996", "jaeger1995", "kaplan1958", "kendall1948",
+        "lea1949", "mantel1966", "royston2013",
         "salmon2011",
         "steinebach2023", "tsitouras2011", "wilson1927",
     },

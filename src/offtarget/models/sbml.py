@@ -23,7 +23,15 @@ from offtarget.models.sbml_write import write_sbml
 from offtarget.models.template import fill
 from offtarget.records import Table, read_csv, read_text, read_toml
 
-__all__ = ["load_model", "model_files", "parse_expression", "read_model", "states_time_unit", "write_sbml"]
+__all__ = [
+    "clone_names",
+    "load_model",
+    "model_files",
+    "parse_expression",
+    "read_model",
+    "states_time_unit",
+    "write_sbml",
+]
 
 
 def load_model(name: str) -> Model:
@@ -61,6 +69,15 @@ def model_files(name: str) -> tuple[Path, ...]:
     """
     path, *beside = _places(name)
     return (path, *(one for one in beside if one.is_file()))
+
+
+def clone_names(name: str) -> tuple[str, ...]:
+    """The clones of the model of this name, without reading its equations; none where it has no table of them.
+
+    Args:
+        name: a catalogue name such as ``cml``, or a path.
+    """
+    return tuple(row["clone"] for row in _clones(_places(name)[1]))
 
 
 def _places(name: str) -> tuple[Path, Path, Path]:

@@ -106,11 +106,17 @@ def _conditions(trial: Trial) -> list[str]:
 
 def _assay(assay: Assay) -> str:
     """What the laboratory can see, in a sentence."""
+    found, clones = assay.sequencing, ""
+    if found is not None:
+        clones = (
+            f"; clones by {found.method} sequencing from {number(found.limit.value)} % of the transcripts on, "
+            f"in samples above {number(found.needs.value)} % IS, without an error of its own"
+        )
     return (
         f"BCR-ABL1 by quantitative PCR with a sensitivity of {assay.sensitivity} "
         f"({number(assay.limit(), 2)} % IS), {number(assay.copies.value)} control transcripts in the median sample, "
         f"a log10 SD of {number(assay.error_log10_sd.value)} between runs, "
-        f"and {number(100 * assay.missed.value)} % of visits without a sample"
+        f"and {number(100 * assay.missed.value)} % of visits without a sample{clones}"
     )
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from offtarget.evidence import Evidence, Grade, Quantity
 from offtarget.randomness import stream, uniforms
 from offtarget.records import Table
+from offtarget.trials.sequencing import Sequencing, read_sequencing
 
 __all__ = ["BOUNDS", "LEVELS", "ROW", "Assay", "Sample", "default_assay", "read_assay"]
 
@@ -69,6 +70,7 @@ class Assay:
         copies: median control transcripts in a sample; ``copies_log_sd`` their spread, natural log.
         error_log10_sd: spread of a run's result around the truth, log10.
         missed: probability that a visit brings no sample.
+        sequencing: how clones are found; None where the study does not look for them.
     """
 
     sensitivity: str
@@ -76,6 +78,7 @@ class Assay:
     copies_log_sd: Quantity
     error_log10_sd: Quantity
     missed: Quantity
+    sequencing: Sequencing | None = None
 
     def measure(self, truth: Floats, patients: NDArray[np.uint64], *, day: Floats, seed: int) -> Sample:
         """What the laboratory reports for one visit of each patient.
@@ -102,6 +105,18 @@ class Assay:
             measured = np.where(copies > 0, np.minimum(100.0 * count / copies, 100.0), 0.0)
         taken = (of_missed >= self.missed.value) & ((count > 0) | (copies >= _LEAST))
         return Sample(measured, count > 0, copies, taken)
+
+    def sequenced(self, cells: Floats, sample: Sample) -> Floats:
+        """Each clone's share of the transcripts as reported, percent, shape (clones, n); NaN where there is no report.
+
+        Args:
+            cells: proliferating cells of each clone, shape (clones, n).
+            sample: the sample they are looked for in.
+        """
+        if self.sequencing is None:
+            return np.full(cells.shape, np.nan)
+        usable = sample.taken & sample.detected
+        return self.sequencing.shares(cells, measured=sample.measured, usable=usable)
 
     def scored(self, sample: Sample) -> Mask:
         """Where a sample is scored at each level: at or below its bound or undetectable, and large enough to say so.
@@ -176,7 +191,8 @@ def read_assay(table: Table) -> Assay:
     """The assay of a study's ``[assay]`` table; what it does not say is as in ``default_assay``.
 
     Args:
-        table: with any of sensitivity, copies, copies_log_sd, error_log10_sd, missed.
+        table: with any of sensitivity, copies, copies_log_sd, error_log10_sd, missed; for clones see
+            ``read_sequencing``.
 
     Raises:
         InputError: a key or value that makes no sense.
@@ -196,7 +212,7 @@ def read_assay(table: Table) -> Assay:
         sensitivity=sensitivity, copies=read("copies", 1.0, 1e8, deep if sensitivity == "MR5" else usual.copies),
         copies_log_sd=read("copies_log_sd", 0.0, 5.0, usual.copies_log_sd),
         error_log10_sd=read("error_log10_sd", 0.0, 3.0, usual.error_log10_sd),
-        missed=read("missed", 0.0, 0.99, usual.missed),
+        missed=read("missed", 0.0, 0.99, usual.missed), sequencing=read_sequencing(table),
     )  # fmt: skip
     table.done()
     return assay

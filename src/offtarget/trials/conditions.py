@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +15,8 @@ import numpy as np
 
 from offtarget.errors import InputError, nearest, sentence
 from offtarget.trials.assay import LEVELS, ROW
+from offtarget.trials.clonal import RESISTANT, CloneAbove
+from offtarget.trials.condition import Condition
 from offtarget.trials.history import History, Mask
 from offtarget.trials.visits import duration
 
@@ -23,30 +24,9 @@ __all__ = ["Condition", "parse_condition"]
 
 _EXAMPLES = (
     'a condition such as "MR4.5 held 24 months", "MMR lost", "MMR lost, confirmed", "MMR", "BCR-ABL1 > 10 %", '
-    '"1-log rise", "on imatinib 36 months", "off imatinib 6 months" or "after 12 months", joined by "and" and "or"'
+    '"1-log rise", "on imatinib 36 months", "off imatinib 6 months", "after 12 months", "T315I > 20 %" or '
+    '"resistant clone > 20 %", joined by "and" and "or"'
 )
-
-
-class Condition(ABC):
-    """Something that is true or not of a patient at a visit."""
-
-    __slots__ = ()
-
-    @abstractmethod
-    def holds(self, history: History) -> Mask:
-        """Where the condition is true now, shape (n,)."""
-
-    def earliest(self) -> float:
-        """The first day of a trial on which this could be true."""
-        return 0.0
-
-    def drugs(self) -> frozenset[str]:
-        """The drugs the condition names."""
-        return frozenset()
-
-    def window(self) -> tuple[float, float]:
-        """Where the latest sample must be for this to be true, percent: above the first, up to the second."""
-        return -math.inf, math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +181,9 @@ class Joined(Condition):
     def drugs(self) -> frozenset[str]:
         return frozenset().union(*(part.drugs() for part in self.parts))
 
+    def leaves(self) -> tuple[Condition, ...]:
+        return tuple(leaf for part in self.parts for leaf in part.leaves())
+
 
 def parse_condition(text: str, *, where: str) -> Condition:
     """A condition from its text; "and" binds tighter than "or".
@@ -255,6 +238,13 @@ _ATOMS: tuple[tuple[str, Callable[[re.Match[str], str], Condition]], ...] = (
     (
         rf"BCR-?ABL1? > (?P<percent>[0-9.]+) ?%{_CONFIRMED}",
         lambda m, w: Above(_bounded(m["percent"], "percent", 0.0, 100.0, w), bool(m["confirmed"])),
+    ),
+    (
+        rf"(?P<clone>{RESISTANT}|[A-Za-z_]\w*) > (?P<percent>[0-9.]+) ?%",
+        lambda m, w: CloneAbove(
+            RESISTANT if m["clone"].lower() == RESISTANT else m["clone"],
+            _bounded(m["percent"], "percent", 0.0, 100.0, w),
+        ),
     ),
     (r"(?P<logs>[0-9.]+)-log rise", lambda m, w: Rise(_bounded(m["logs"], "logs", 0.0, 6.0, w))),
     (r"(?P<on>on|off) (?P<drug>\S+) (?P<time>.+)", _treated),

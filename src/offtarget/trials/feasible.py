@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offtarget.errors import InputError
-from offtarget.trials.conditions import Condition, Held, Joined, Lost, Met
+from offtarget.models.sbml import clone_names
+from offtarget.trials.clonal import CloneAbove, refuse_unseen_clones
+from offtarget.trials.conditions import Condition, Held, Lost, Met
 from offtarget.trials.endpoint import LATE, STALE
 from offtarget.trials.trial import START, Arm, Endpoint, Rule, Trial
 from offtarget.units import DAYS_PER_MONTH
@@ -26,8 +28,8 @@ def check_rules(trial: Trial, *, where: str) -> None:
         where: the file, for the error sentence.
 
     Raises:
-        InputError: a condition that needs longer than the trial lasts, a drug no arm gives, or a response deeper than
-            the assay can show.
+        InputError: a condition that needs longer than the trial lasts, a drug no arm gives, a response deeper than the
+            assay can show, or a clone that sequencing cannot.
     """
     for number, arm in enumerate(trial.arms, 1):
         given = set(arm.regimens).union(*(rule.regimens for rule in arm.rules))
@@ -56,6 +58,8 @@ def _refuse(condition: Condition, text: str, place: str, trial: Trial, given: se
     low, high = condition.window()
     if not low < high:
         raise InputError(f'{place}: {verdict}: "{text}" wants one sample above and below the same level.')
+    if any(isinstance(leaf, CloneAbove) for leaf in condition.leaves()):
+        refuse_unseen_clones(condition, trial.assay.sequencing, clone_names(trial.model), where=place)
     for level in _levels(condition):
         if not trial.assay.can_show(level):
             raise InputError(
@@ -112,8 +116,6 @@ def _refuse_idle(arm: Arm, number: int, place: str) -> None:
 
 
 def _levels(condition: Condition) -> Iterator[str]:
-    if isinstance(condition, Joined):
-        for part in condition.parts:
-            yield from _levels(part)
-    elif isinstance(condition, Met | Held | Lost):
-        yield condition.level
+    for leaf in condition.leaves():
+        if isinstance(leaf, Met | Held | Lost):
+            yield leaf.level

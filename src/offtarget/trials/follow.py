@@ -100,7 +100,7 @@ class _Ward:
         self.gone: list[Events] = []
         self.agenda = Agenda(trial, arm, n)
         self.treatment = Treatment(trial, arm, cohort, seed)
-        self.history = History(n, trial.drugs, trial.assay)
+        self.history = History(n, trial.drugs, trial.assay, self.clones)
         self.clocks = [Clock(endpoint, arm, n, trial.horizon) for endpoint in trial.endpoints]
         self.fired = np.zeros((len(arm.rules), n), np.int64)
         self.column = kernel.outputs.index(MEASURED)
@@ -148,15 +148,16 @@ class _Ward:
         self.agenda.drop(~alive)
         visiting = alive & (self.agenda.due == day)
         if visiting.any():
-            self._visit(visiting, day, outputs[:, self.column])
+            self._visit(visiting, day, outputs)
             self.final[visiting] = outputs[visiting]
             self.gone = extinctions(self.kernel, self.clones, outputs, visiting, day)
         self.cells = np.where(alive, outputs[:, self.places].sum(axis=1), np.nan)
 
-    def _visit(self, rows: Mask, day: Days, truth: NDArray[np.float64]) -> None:
-        sample = self._measure(rows, day, truth)
+    def _visit(self, rows: Mask, day: Days, outputs: NDArray[np.float64]) -> None:
+        sample = self._measure(rows, day, outputs[:, self.column])
+        shares = self.trial.assay.sequenced(outputs[:, self.places[::2]].T, sample)
         self.treatment.enter(self.history, rows, day)
-        self.history.record(rows, day, sample, gap=self.agenda.longest_gap(day))
+        self.history.record(rows, day, sample, gap=self.agenda.longest_gap(day), shares=shares)
         for clock in self.clocks:
             clock.look(self.history, rows)
         self.agenda.turn(rows)

@@ -29,11 +29,16 @@ class History:
             sample above the level ends a run; one too small to be scored does not, but a gap between two samples
             scored at the level that is longer than ``record`` is told does: the second begins another.
         ever: whether each level was ever met, shape (levels, n).
+        clones: the model's clones, the wild type first.
+        shares: what sequencing reported of each at the latest sample, percent of the transcripts: 0 where it was not
+            found, NaN where the sample was not sequenced; shape (clones, n).
         on_days: drug -> days on the drug so far.
         off_since: drug -> day the drug was last stopped, NaN while it is taken or before it was.
     """
 
-    def __init__(self, patients: int, drugs: tuple[str, ...], assay: Assay) -> None:
+    def __init__(
+        self, patients: int, drugs: tuple[str, ...], assay: Assay, clones: tuple[str, ...] = ()
+    ) -> None:
         def filled(value: float) -> NDArray[np.float64]:
             return np.full(patients, value)
 
@@ -48,10 +53,13 @@ class History:
         self.scored, self.before_scored = np.zeros(levels, bool), np.zeros(levels, bool)
         self.since, self._last = np.full(levels, np.nan), np.full(levels, np.nan)
         self.ever = np.zeros(levels, bool)
+        self.clones, self.shares = clones, np.full((len(clones), patients), np.nan)
         self.on_days = {drug: filled(0.0) for drug in drugs}
         self.off_since = {drug: filled(np.nan) for drug in drugs}
 
-    def record(self, rows: Mask, day: Days, sample: Sample, *, gap: Days | float) -> None:
+    def record(
+        self, rows: Mask, day: Days, sample: Sample, *, gap: Days | float, shares: Days | None = None
+    ) -> None:
         """Enter a visit: for patients in ``rows``, the day and the sample (where one was taken).
 
         Args:
@@ -59,6 +67,7 @@ class History:
             day: day of the visit, shape (n,).
             sample: shape (n,) throughout; rows outside ``rows`` are ignored.
             gap: longest time between two samples that show a level in which it is held, days, shape (n,) or ().
+            shares: what sequencing reports of the samples, shape (clones, n); None where no study asks for it.
         """
         self.now = np.where(rows, day, self.now)
         new = rows & sample.taken
@@ -67,6 +76,8 @@ class History:
             latest = getattr(self, name)
             setattr(self, f"before_{name}", np.where(new, latest, getattr(self, f"before_{name}")))
             setattr(self, name, np.where(new, getattr(sample, name), latest))
+        if shares is not None:
+            self.shares = np.where(new, shares, self.shares)
         positive = new & sample.detected
         begins = positive & (self.positives == 0)
         self.first_positive = np.where(

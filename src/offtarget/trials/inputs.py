@@ -52,6 +52,14 @@ def _rows(setup: Setup) -> Iterator[ParameterRow]:
     for key in ("copies", "copies_log_sd", "error_log10_sd", "missed"):
         quantity = getattr(setup.trial.assay, key)
         yield _quantity(f"assay {key.replace('_', ' ')}", "assay", quantity, "")
+    sequencing = setup.trial.assay.sequencing
+    if sequencing is not None:
+        yield _quantity(
+            "sequencing limit", "assay", sequencing.limit, "least share of the transcripts that is found"
+        )
+        yield _quantity(
+            "sequencing needs", "assay", sequencing.needs, "BCR-ABL1 above which a sample is sequenced"
+        )
     yield _quantity("extinct below", "model", EXTINCT, "expected cells of a clone that count as none")
 
 
