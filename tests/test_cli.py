@@ -109,6 +109,20 @@ def test_every_entry_can_be_listed_shown_and_cited(
         assert json.loads(said), f"{kind} {name} names no source"
 
 
+def test_the_clones_a_drug_holds_are_shown_and_cited(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, said, _ = _run(capsys, monkeypatch, "show", "clones", "imatinib")
+    assert code == 0
+    assert "| T315I |" in said and "offtarget." not in said
+    code, said, _ = _run(capsys, monkeypatch, "show", "clones", "imatinib", "--json")
+    assert code == 0
+    assert {row["clone"]: row["held"]["400 mg"] for row in json.loads(said)["rows"]}["T315I"] is False
+    code, said, _ = _run(capsys, monkeypatch, "cite", "clones", "imatinib")
+    assert code == 0
+    assert "[leighow2020]" in said
+
+
 @pytest.mark.parametrize(
     "words", [("--nonsense",), ("trial",), ("trial", "stim1", "--patients", "many"), ("fly",)]
 )
@@ -121,7 +135,15 @@ def test_words_that_are_no_command_are_usage(
 
 
 @pytest.mark.parametrize(
-    "words", [("show", "drug", "imatinb"), ("list", "dogs"), ("cite", "model", "cm"), ("replay", "x")]
+    "words",
+    [
+        ("show", "drug", "imatinb"),
+        ("show", "clones", "imatinb"),
+        ("list", "clones"),
+        ("list", "dogs"),
+        ("cite", "model", "cm"),
+        ("replay", "x"),
+    ],
 )
 def test_names_that_do_not_exist_are_one_sentence_and_exit_3(
     words: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

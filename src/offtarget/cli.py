@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -42,10 +43,12 @@ app = typer.Typer(
 )
 
 _KINDS = ("drug", "mechanism", "model", "population", "target", "trial")
+#: What can be shown and cited: an entry of the catalogue, or the clones that a drug holds.
+_SHOWN = (*_KINDS, "clones")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Threads = Annotated[int | None, typer.Option(help="Worker threads; one a processor unless said.", min=1)]
-Kind = Annotated[str, typer.Argument(help=f"One of: {', '.join(_KINDS)}.")]
+Kind = Annotated[str, typer.Argument(help=f"One of: {', '.join(_SHOWN)}.")]
 
 
 @app.command()
@@ -116,7 +119,7 @@ def list_entries(
     """List what the catalogue holds."""
     from offtarget.catalog import ids
 
-    kinds = _KINDS if kind is None else (_kind(kind),)
+    kinds = _KINDS if kind is None else (_kind(kind, _KINDS),)
     found = {one: list(ids(f"{one}s")) for one in kinds}
     lines = [f"{one}: {', '.join(names)}" for one, names in found.items()]
     _print(found, as_json, "\n".join(lines))
@@ -128,7 +131,10 @@ def show(
     name: Annotated[str, typer.Argument(help="A name in the catalogue, or a file.")],
     as_json: Json = False,
 ) -> None:
-    """Print an entry of the catalogue as a page: equations, units, numbers and where they came from."""
+    """Print an entry of the catalogue as a page: equations, units, numbers and where they came from.
+
+    "show clones imatinib" prints which clones the drug holds at which dose.
+    """
     from offtarget.reports.pages import page, plain
 
     noun = _load(kind, name)
@@ -156,16 +162,16 @@ def cite(
     )
 
 
-def _kind(word: str) -> str:
-    if word.removesuffix("s") in _KINDS:
+def _kind(word: str, known: Sequence[str]) -> str:
+    if word.removesuffix("s") in {one.removesuffix("s") for one in known}:
         return word.removesuffix("s")
-    raise InputError(f'kind "{word}" is not known. {nearest(word, _KINDS, kind="kind")}')
+    raise InputError(f'kind "{word}" is not known. {nearest(word, known, kind="kind")}')
 
 
 def _load(kind: str, name: str) -> Any:
     from offtarget.reports.pages import load
 
-    return load(_kind(kind), name)
+    return load(_kind(kind, _SHOWN), name)
 
 
 def _report(result: TrialResult, folder: Path) -> Path:

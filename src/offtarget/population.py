@@ -133,6 +133,13 @@ class Population:
             raise InputError(f"{self.id}: practically nobody is eligible ({bounds}). Widen the eligibility.")
         return Cohort(patients, columns, {one.name: one.distribution.unit for one in self.variables})
 
+    def median(self) -> Cohort:
+        """One patient, number 0, in whom every variable is at its median: of yes and no, what most patients are."""
+        columns = {one.name: np.full(1, one.distribution.median()) for one in self.variables}
+        return Cohort(
+            np.zeros(1, np.uint64), columns, {one.name: one.distribution.unit for one in self.variables}
+        )
+
     def _draw(self, patients: NDArray[np.uint64], seed: int, attempt: int) -> dict[str, NDArray[np.float64]]:
         """One try at these patients: correlated blocks through a Gaussian copula, everything else on its own."""
         uniforms = {

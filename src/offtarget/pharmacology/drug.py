@@ -17,7 +17,7 @@ from offtarget.models.expression import Expression, symbols
 from offtarget.models.model import Parameter
 from offtarget.models.sbml_math import parse_expression
 from offtarget.pharmacology.formula import evaluate
-from offtarget.pharmacology.observed import Observed, read_observed
+from offtarget.pharmacology.observed import Observed, read_daily_doses, read_observed
 from offtarget.pharmacology.profile import Kinetics, steady_state_concentration
 from offtarget.pharmacology.targets import TargetProfile, load_targets
 from offtarget.randomness import Stream, stream
@@ -77,6 +77,7 @@ class Drug:
         residual: relative error of one measured concentration (assay, sampling time, occasion); for reports only.
         reference: covariates of the typical patient.
         observed: published troughs to hold simulated ones against.
+        daily_doses: doses a day worth looking at, mg.
     """
 
     id: str
@@ -95,6 +96,7 @@ class Drug:
     targets: TargetProfile
     observed: tuple[Observed, ...] = ()
     notes: tuple[str, ...] = ()
+    daily_doses: tuple[float, ...] = ()
 
     def sample(self, cohort: Cohort, seed: int) -> Cohort:
         """The cohort with this drug's columns: ``CL_`` (L/day), ``V_`` (L), ``ka_`` (1/day), ``fu_``,
@@ -113,12 +115,21 @@ class Drug:
         first = luck.normal(cohort.patients, 0)
         rho = self.correlation.value
         second = rho * first + np.sqrt(1 - rho * rho) * luck.normal(cohort.patients, 1)
+        return self._handled(cohort, first, second, luck.uniform(cohort.patients, 2))
+
+    def median(self, cohort: Cohort) -> Cohort:
+        """The cohort with this drug's columns as in ``sample``, each at its median for these covariates."""
+        none = np.zeros(cohort.size)
+        return self._handled(cohort, none, none, none + 0.5)
+
+    def _handled(self, cohort: Cohort, first: Array, second: Array, free: Array) -> Cohort:
+        """The cohort with this drug's columns, from standard normal draws and a uniform one."""
         ones = np.ones(cohort.size)
         columns = {
             "CL": self.clearance.sample(cohort.columns, first, "L/day", f"drug {self.id}: clearance"),
             "V": self.volume.sample(cohort.columns, second, "L", f"drug {self.id}: volume"),
             "ka": ones * self.absorption.to("1/day"),
-            "fu": np.minimum(self.free_fraction.quantile(luck.uniform(cohort.patients, 2)), 1.0),
+            "fu": np.minimum(self.free_fraction.quantile(free), 1.0),
             "molar_mass": ones * self.molar_mass.to("g/mol"),
             "adherence": cohort.columns.get("adherence", ones),
         }
@@ -176,7 +187,7 @@ def load_drug(name: str) -> Drug:
         absorption=_positive(table, "absorption", "1/day"), free_fraction=table.distribution("free_fraction", of=""),
         residual=table.quantity("residual", of=""), reference=_reference(table),
         targets=load_targets(table.text("targets")), observed=read_observed(table),
-        notes=table.texts("notes", default=()),
+        notes=table.texts("notes", default=()), daily_doses=read_daily_doses(table),
     )  # fmt: skip
     table.done()
     _check(drug, path.name)

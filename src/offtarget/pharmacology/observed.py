@@ -1,13 +1,15 @@
-"""Published troughs of a drug: what simulated exposure is held against."""
+"""Published troughs of a drug, what simulated exposure is held against, and the doses worth looking at."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from offtarget.errors import InputError, sentence
 from offtarget.evidence import Evidence
 from offtarget.records import Table
+from offtarget.units import convert, parse
 
-__all__ = ["STATISTICS", "Observed", "read_observed"]
+__all__ = ["STATISTICS", "Observed", "read_daily_doses", "read_observed"]
 
 STATISTICS = ("mean", "SD", "median")
 
@@ -54,3 +56,17 @@ def read_observed(table: Table) -> tuple[Observed, ...]:
         )
         one.done()
     return tuple(found)
+
+
+def read_daily_doses(table: Table) -> tuple[float, ...]:
+    """The ``daily_doses`` of a drug file, mg; none where it names none.
+
+    Raises:
+        InputError: a dose that is none, or one named twice.
+    """
+    texts, where = table.texts("daily_doses", default=()), table.at("daily_doses")
+    pairs = [parse(text, where=where, of="mg", example="400 mg") for text in texts]
+    doses = tuple(convert(value, unit, "mg") for value, unit in pairs)
+    if not all(dose > 0 for dose in doses) or len(set(doses)) < len(doses):
+        raise InputError(sentence(where, expected="different doses above zero", got=", ".join(texts)))
+    return doses

@@ -15,18 +15,31 @@ from offtarget.models.model import Model
 from offtarget.models.page import page as model_page
 from offtarget.models.sbml import load_model
 from offtarget.pharmacology.drug import load_drug
+from offtarget.pharmacology.held import CloneTable, held_clones
 from offtarget.pharmacology.mechanism import load_mechanism
 from offtarget.pharmacology.targets import load_targets
 from offtarget.population import load_population
+from offtarget.reports.clones import clones_page
 from offtarget.trials.study import load_trial
 from offtarget.trials.toml import write_toml
 from offtarget.trials.trial import Trial
 
 __all__ = ["load", "page", "plain"]
 
+#: The model and the population in which a drug's clones are looked at.
+_CLONES_IN, _CLONES_OF = "cml", "cml_newly_diagnosed"
+
+
+def _load_clones(drug: str) -> CloneTable:
+    """The clones a drug holds, in the median patient."""
+    found, model = load_drug(drug), load_model(_CLONES_IN)
+    patient = found.median(load_population(_CLONES_OF).median())
+    return held_clones(found, model, patient, said=f"the median patient of {_CLONES_OF}")
+
+
 _LOADERS: Mapping[str, Callable[[str], Any]] = {
     "drug": load_drug, "mechanism": load_mechanism, "model": load_model, "population": load_population,
-    "target": load_targets, "trial": load_trial,
+    "target": load_targets, "trial": load_trial, "clone": _load_clones,
 }  # fmt: skip
 #: Fields that repeat, in another form, what the page already says.
 _HIDDEN = frozenset({"record", "condition", "regimens"})
@@ -36,8 +49,8 @@ def load(kind: str, name: str) -> Any:
     """The catalogue's entry, or the user's file, as a noun.
 
     Args:
-        kind: drug, mechanism, model, population, target or trial.
-        name: a name in the catalogue, or a path.
+        kind: drug, mechanism, model, population, target or trial; clone for the clones a drug holds.
+        name: a name in the catalogue, or a path; of a drug for its clones.
     """
     return _LOADERS[kind](name)
 
@@ -46,6 +59,8 @@ def page(noun: Any) -> str:
     """A noun as a Markdown page: its fields (a trial as its study), the grades of its numbers, its references."""
     if isinstance(noun, Model):
         return model_page(noun)
+    if isinstance(noun, CloneTable):
+        return "\n".join([*clones_page(noun), *_references(noun)])
     if isinstance(noun, Trial):
         return "\n".join(
             [f"# {noun.title}", "", "```toml", write_toml(noun.record).strip(), "```", *_references(noun)]
