@@ -162,7 +162,7 @@ def test_treatment_stops_are_marked_on_the_patients_own_line(usual, usual_figure
 def test_clones_that_never_reach_a_cell_are_named_not_drawn(usual_figures):
     figure = named(usual_figures, "clones")
     assert {row["clone"] for row in figure.tables["clones"]} == {"wild type"}
-    assert "T315I proliferating and T315I quiescent" in figure.caption
+    assert "below one cell even in the upper percentile: T315I." in figure.caption
 
 
 def test_histogram_counts_every_patient_inside_the_axis(usual, usual_figures):

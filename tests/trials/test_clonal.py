@@ -179,13 +179,13 @@ report_at = ["12 months"]
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, TrialResult]:
-    """One study with three laboratories; half of its patients begin with a thousand cells of T315I."""
+    """One study with three laboratories; mutation is so frequent that half of its patients begin with T315I cells."""
     folder = tmp_path_factory.mktemp("clonal")
     from offtarget.catalog import find
 
     people = find("populations", "cml_newly_diagnosed").read_text(encoding="utf-8")
     half = (
-        '[parameters]\ninitial_T315I = { distribution = "poisson", mean = 0.7, unit = "cell", grade = "assumed", '
+        '[parameters]\nmu_T315I = { distribution = "constant", value = 8e-7, unit = "", grade = "assumed", '
         'reason = "many" }\n'
     )
     (folder / "resistant.toml").write_text(people.replace("[parameters]\n", half), encoding="utf-8")
@@ -237,6 +237,14 @@ def test_what_is_found_is_there_in_truth(results: dict[str, TrialResult]) -> Non
     assert (there[:, resistant] > 0.2 * there.sum(axis=1)).all()
 
 
+def test_every_arm_begins_with_the_same_resistant_cells(results: dict[str, TrialResult]) -> None:
+    panel = results["sanger"].panel
+    begin = panel.values[:, 0, panel.names.index("P_T315I")]
+    one, other = (begin[np.array(panel.arms) == arm] for arm in panel.arm_names)
+    np.testing.assert_array_equal(one, other)
+    assert (one > 0).any() and not (one > 0).all()
+
+
 def test_a_rule_may_wait_for_a_clone_to_be_found(results: dict[str, TrialResult]) -> None:
     result = results["sanger"]
     fired = result.accounting[1].rules_fired["T315I > 20 %: stop imatinib"]
@@ -251,5 +259,5 @@ def test_the_report_says_how_clones_were_looked_for(results: dict[str, TrialResu
     rows = {row.name: row for row in results["sanger"].parameters}
     assert rows["sequencing limit"].evidence.source == "soverini2019"
     assert rows["sequencing needs"].value == "0.1"
-    assert rows["standing variation"].value.startswith("drawn for 7 clones")
-    assert "initial_M244V" not in rows and "initial_T315I" in rows
+    assert rows["standing variation"].value.startswith("drawn for 8 clones")
+    assert "initial_M244V" not in rows and "initial_T315I" not in rows and "mu_T315I" in rows

@@ -36,6 +36,10 @@ class CloneAbove(Condition):
         with np.errstate(invalid="ignore"):
             return np.asarray((history.shares[rows] > self.percent).any(axis=0))
 
+    def of_clones(self) -> bool:
+        """It is."""
+        return True
+
 
 def refuse_unseen_clones(
     condition: Condition, sequencing: Sequencing | None, clones: Iterable[str], *, where: str

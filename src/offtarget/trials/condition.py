@@ -1,4 +1,4 @@
-"""Condition: something that is true or not of a patient at a visit. What all conditions have in common."""
+"""Condition: something that is true or not of a patient at a visit. Its kinds and their words: ``conditions``."""
 
 from __future__ import annotations
 
@@ -30,6 +30,14 @@ class Condition(ABC):
     def window(self) -> tuple[float, float]:
         """Where the latest sample must be for this to be true, percent: above the first, up to the second."""
         return -math.inf, math.inf
+
+    def unseen(self) -> bool:
+        """Whether it asks for the truth, which no clinic sees and a visit without a sample does not hide."""
+        return False
+
+    def of_clones(self) -> bool:
+        """Whether it is about resistant clones, so that it matters which one leads when it comes true."""
+        return False
 
     def leaves(self) -> tuple[Condition, ...]:
         """The conditions it is made of: itself, unless it joins others."""

@@ -181,6 +181,12 @@ class Joined(Condition):
     def drugs(self) -> frozenset[str]:
         return frozenset().union(*(part.drugs() for part in self.parts))
 
+    def unseen(self) -> bool:
+        return any(part.unseen() for part in self.parts)
+
+    def of_clones(self) -> bool:
+        return any(part.of_clones() for part in self.parts)
+
     def leaves(self) -> tuple[Condition, ...]:
         return tuple(leaf for part in self.parts for leaf in part.leaves())
 

@@ -32,6 +32,8 @@ _IMMUNE = {
     "T": "Cytotoxic T cells", "N": "NK cells", "S": "Suppressive myeloid cells", "R": "Regulatory T cells",
 }  # fmt: skip
 _ARMS, _TIMES = 6, 160
+#: The arms' colours and more of Tol's, so that ten clones can be told apart.
+_COLOURS = (*ARM_COLOURS, "#332288", "#882255", "#999933", "#555555")
 _CLONE = re.compile(r"^([PQ])_(.+)$")
 #: The lower edge of the clones' axis, cells: below one cell the model's number is a probability, not a count.
 _EDGE = 0.1
@@ -201,7 +203,7 @@ def _clone_plot(arm: str, who: list[str], axis: TimeAxis, top: float, *, alone: 
     decades = [10.0**power for power in range(0, round(np.log10(high)) + 1)]
     scale = alt.Scale(type="log", domain=[_EDGE, high], nice=False)
     ticks = alt.Axis(values=decades, format="~s", title=None, gridOpacity=0.6)
-    colours = [ARM_COLOURS[place % len(ARM_COLOURS)] for place in range(len(who))]
+    colours = [_COLOURS[place % len(_COLOURS)] for place in range(len(who))]
     colour = alt.Color("clone:N", scale=alt.Scale(domain=who, range=colours), sort=None)
     kinds = alt.Scale(domain=["proliferating", "quiescent"], range=[list(ARM_DASHES[0]), list(ARM_DASHES[1])])
     dash = alt.StrokeDash("cells:N", scale=kinds, sort=None, legend=alt.Legend(symbolStrokeColor=MUTED))
@@ -225,6 +227,13 @@ def _clone_caption(who: list[str], absent: list[str]) -> str:
         "chance, not a count."
     ]
     if absent:
-        names = joined([" ".join(reversed(_parts(name))) for name in absent])
+        names = joined(_absent(absent))
         told.append(f"Not drawn, because they stay below one cell even in the upper percentile: {names}.")
     return " ".join(told)
+
+
+def _absent(names: list[str]) -> list[str]:
+    """Clones of which nothing is drawn by their names, others with the cells that are not."""
+    parts = [_parts(name) for name in names]
+    whole = [clone for part, clone in parts if part == "proliferating" and ("quiescent", clone) in parts]
+    return [*whole, *(f"{clone} {part}" for part, clone in parts if clone not in whole)]
