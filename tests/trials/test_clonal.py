@@ -223,18 +223,20 @@ def test_another_way_to_sequence_changes_no_other_draw(results: dict[str, TrialR
     np.testing.assert_array_equal(usual.panel.measured[mine], deep.panel.measured[mine])
 
 
-def test_what_is_found_is_there_in_truth(results: dict[str, TrialResult]) -> None:
+def test_a_clone_is_found_at_the_first_visit_at_which_it_can_be(results: dict[str, TrialResult]) -> None:
+    """The truth of the panel, and what the laboratory measured of BCR-ABL1, say when: neither earlier nor later."""
     result = results["sanger"]
     panel, (time, event) = result.panel, _times(result, "T315I found")
-    names = [panel.names.index(f"P_{clone}") for clone in result.model.clones]
     mine = np.array(panel.arms) == "go on"
     assert mine.sum() == time.size
+    names = [panel.names.index(f"P_{clone}") for clone in result.model.clones]
     cells = panel.values[mine][:, :, names]  # (patients, days, clones)
-    who = np.flatnonzero(event)
-    resistant = names.index(panel.names.index("P_T315I"))
-    at = [np.argmin(np.abs(panel.times - day)) for day in time[event]]
-    there = cells[who, at]
-    assert (there[:, resistant] > 0.2 * there.sum(axis=1)).all()
+    resistant = cells[:, :, result.model.clones.index("T315I")] > 0.2 * cells.sum(axis=2)
+    with np.errstate(invalid="ignore"):
+        can = resistant & (panel.measured[mine] > 0.1)
+    can[:, 0] = False  # the day the clock starts
+    np.testing.assert_array_equal(can.any(axis=1), event)
+    np.testing.assert_allclose(panel.times[can.argmax(axis=1)][event], time[event], atol=1e-6)
 
 
 def test_every_arm_begins_with_the_same_resistant_cells(results: dict[str, TrialResult]) -> None:

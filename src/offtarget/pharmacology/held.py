@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from offtarget.arrays.cohort import Cohort
 from offtarget.errors import InputError, nearest, sentence
 from offtarget.evidence import Evidence, Grade, Quantity
-from offtarget.models.expression import symbols
 from offtarget.models.model import Model
 from offtarget.pharmacology.drug import Drug
 from offtarget.pharmacology.formula import evaluate
@@ -146,7 +145,7 @@ def _values(treated: Model, patient: Cohort, drug: str, dose: float) -> dict[str
     columns |= {f"dose_{drug}": np.full(1, dose), f"interval_{drug}": np.ones(1)}
     static = treated.static()
     for rule in treated.rules:
-        if rule.id in static and symbols(rule.expression) <= columns.keys():
+        if rule.id in static:
             columns[rule.id] = evaluate(rule.expression, columns, where=f"drug {drug}")
     return {name: float(np.asarray(values).reshape(-1)[0]) for name, values in columns.items()}
 
