@@ -14,17 +14,22 @@ import numpy as np
 
 from offtarget.engine.branching_look import look
 from offtarget.engine.branching_rates import (
+    HERE,
     PACE,
     Bench,
+    bench,
     crowd,
     dependence,
     forecast,
+    late_comers,
     loosen,
     near,
     pace,
     per_cell,
+    roll_call,
+    turns,
 )
-from offtarget.engine.branching_step import exchange, expect, fire, first_arrival, live, spread
+from offtarget.engine.branching_step import clear, exchange, expect, first_arrival, happen, live, spread, wait
 from offtarget.engine.control import attempter, finite, within
 from offtarget.engine.hybrid_layout import Luck, Own, Rules
 from offtarget.engine.hybrid_race import ahead, reach, sort, switch, value
@@ -37,6 +42,7 @@ from offtarget.engine.layout import (
     FINISHED,
     NOT_FINITE,
     NOW,
+    PATIENCE,
     SLOPE_KNOWN,
     STATUS,
     STEP,
@@ -49,12 +55,14 @@ from offtarget.engine.layout import (
     Settings,
 )
 from offtarget.engine.march import apply, at_once, blank, copy, find, refresher
-from offtarget.engine.steppers import compiled, compiled_for, inlined, interpolate
+from offtarget.engine.steppers import compiled_for, inlined, interpolate, merged
 
 __all__ = ["marcher"]
 
 #: A step is not so long that a number which draws itself back, towards what a place holds, does so by more than this.
 _FAR = 0.03
+#: Steps in favour of the implicit method before it is taken: cells that are counted keep steps too short for it.
+_PATIENCE = 120
 #: Where chance is at work it moves everything in every step: what follows it is good to this many tolerances.
 _ROUGH = 100.0
 #: A step that this holds to less than this share of what the flow allows is taken by the method of lower order.
@@ -74,10 +82,7 @@ def marcher(static: Any, initial: Any, rhs: Any, jacobian: Any, outputs: Any, ra
         """Take patients ``first`` to ``last`` on through ``times`` (one row for all, or one each), writing outputs."""
         scratch = Scratch(np.zeros((8, n)), np.zeros((8, n)), np.zeros(n), np.ones(n), np.zeros((n, n)),
                           np.zeros((n, n)), np.zeros(n), np.zeros(n, np.int64))  # fmt: skip
-        counted, channels = net.counted.shape[0], net.reaction.shape[0]
-        bench = Bench(np.zeros((3, net.kind.shape[0])), np.zeros((3, counted)), np.zeros((3, counted)),
-                      np.zeros((3, channels)), np.zeros((2, counted)), np.zeros((2, counted)), np.zeros(channels),
-                      np.zeros(channels), np.zeros(n), np.zeros(counted), np.zeros(counted))  # fmt: skip
+        place = bench(n, net.kind.shape[0], net.counted.shape[0], net.reaction.shape[0])
         rough = Settings(_ROUGH * settings.tolerance, settings.budget, settings.method, settings.floor, settings.share,
                          settings.counts)  # fmt: skip
         seen = np.zeros(n)
@@ -92,7 +97,7 @@ def marcher(static: Any, initial: Any, rhs: Any, jacobian: Any, outputs: Any, ra
             cursor, end = find(events, i, one.clock[NOW]), events.offsets[i + 1]
             for j in range(times.shape[1]):
                 until = times[row, j]
-                cursor = go(one, mine, net, events, settings, rough, scratch, bench, cursor, end, until)
+                cursor = go(one, mine, net, events, settings, rough, scratch, place, cursor, end, until)
                 one.clock[NOW] = max(until, one.clock[NOW])
                 if one.flags[STATUS] != FINISHED:
                     blank(out, i, j)
@@ -124,7 +129,7 @@ def _goer(rhs: Any, refresh: Any, step: Any) -> Any:
                     one.clock[TIME] = due
                 cursor = apply(one, events, settings.counts, cursor, end)
             elif mine.next[0] <= min(until, one.clock[TIME]):
-                _happen(one, mine, net)
+                happen(one, mine, net)
                 renew(one)
             elif one.clock[TIME] >= until:
                 break
@@ -141,10 +146,12 @@ def _starter(rhs: Any, refresh: Any) -> Any:
     @compiled_for(rhs)
     def start(one: Patient, mine: Own, net: Rules, settings: Settings, w: Scratch) -> None:
         """Begin, or begin anew: what is few becomes whole."""
-        if not one.flags[BEGUN]:
+        new = not one.flags[BEGUN]
+        refresh(one, settings, w)
+        if new:
+            one.flags[PATIENCE] = _PATIENCE
             for c in range(mine.left.shape[0]):
                 mine.left[c] = ahead(mine, net, c)
-        refresh(one, settings, w)
         mine.next[0] = np.inf
         if one.flags[STATUS] == FINISHED:
             sort(one, mine, net)
@@ -156,62 +163,70 @@ def _starter(rhs: Any, refresh: Any) -> Any:
 
 def _stepper(rhs: Any, rates: Any, attempt: Any, short_step: Any) -> Any:
     """One step and what happens in it, for one model."""
-    measure = _measurer(rates)
+    plan = _planner(rates)
     renew = _renewer(rhs)
 
     @compiled_for(rhs)
     def step(
-        one: Patient, mine: Own, net: Rules, settings: Settings, w: Scratch, bench: Bench, due: float
+        one: Patient, mine: Own, net: Rules, settings: Settings, w: Scratch, place: Bench, due: float
     ) -> None:
         """Try a step that ends at ``due`` or before, and take it back where it has to end earlier."""
-        begun, natural = one.clock[TIME], one.clock[STEP]
-        copy(one.state, bench.kept)
-        measure(one, mine, net, bench, 0, begun, one.state)
-        busy = pace(one, mine, net, bench)
-        end = min(due, mine.next[0])
-        if busy > 0.0:
-            copy(one.state, w.points[1])
-            crowd(mine, net, w.points[1])
-            measure(one, mine, net, bench, 1, begun, w.points[1])
-            end = min(end, begun + 1.0 / max(busy / PACE, dependence(one, mine, net, bench) / _FAR))
+        begun, natural, p, s = one.clock[TIME], one.clock[STEP], one.parameters, one.static
+        copy(one.state, place.kept)
+        busy, reach = plan(one, mine, net, w, place)
+        end = min(due, mine.next[0], begun + reach)
         short = end - begun < _SHORT * natural
         h = end - begun if short else within(natural, end - begun)
         if busy > 0.0:
-            forecast(mine, net, bench, 0.5 * h, one.state)
-            rhs(begun, one.state, one.parameters, one.static, one.slope)
+            forecast(mine, net, place, 0.5 * h, one.state)
+            rhs(begun, one.state, p, s, one.slope)
         if not (short and short_step(one, settings, w, end)):
             attempt(one, settings, w, end, -np.inf)
         if one.clock[TIME] > begun and one.flags[STATUS] == FINISHED:
             h = one.clock[TIME] - begun
             one.clock[STEP] = max(one.clock[STEP], natural) if one.clock[TIME] == end else one.clock[STEP]
             interpolate(0.5, one.dense, settings.counts, w.points[1])
-            measure(one, mine, net, bench, 1, begun + 0.5 * h, w.points[1])
-            copy(one.state, w.points[1])
-            forecast(mine, net, bench, h, w.points[1])
-            measure(one, mine, net, bench, 2, begun + h, w.points[1])
-            if busy > 0.0:
-                loosen(mine, net, bench, h)
-            expect(mine, net, bench, h, busy == 0.0 or mine.next[0] == one.clock[TIME])
-            if not _found(one, mine, net, bench, h):
-                _finish(one, mine, net, bench, h)
+            rates(begun + 0.5 * h, w.points[1], p, s, place.rates[1])
+            copy(one.state, w.points[2])
+            forecast(mine, net, place, h, w.points[2])
+            rates(begun + h, w.points[2], p, s, place.rates[2])
+            for node in range(1, 3):
+                per_cell(one, net, place, node, w.points[node])
+                turns(mine, net, place, node, w.points[node])
+            if not _found(one, mine, net, place, h, busy):
+                _finish(one, mine, net, place, h)
                 renew(one)
                 return
         one.clock[TIME] = begun
-        copy(bench.kept, one.state)
+        copy(place.kept, one.state)
         renew(one)
 
     return step
 
 
-def _measurer(rates: Any) -> Any:
-    """Rates at a node of a step, for one model."""
+def _planner(rates: Any) -> Any:
+    """How far a step may reach, for one model."""
 
     @compiled_for(rates)
-    def measure(one: Patient, mine: Own, net: Rules, w: Bench, node: int, t: float, y: Floats) -> None:
-        rates(t, y, one.parameters, one.static, w.rates[node])
-        per_cell(one, mine, net, w, node, y)
+    def plan(one: Patient, mine: Own, net: Rules, w: Scratch, place: Bench) -> tuple[float, float]:
+        """How busy the busiest of the counted cells is, 1/day, and how far that lets the step reach, day."""
+        t, p, s = one.clock[TIME], one.parameters, one.static
+        rates(t, one.state, p, s, place.rates[0])
+        roll_call(one, mine, net, place)
+        per_cell(one, net, place, 0, one.state)
+        busy = pace(one, mine, net, place)
+        late_comers(one, mine, net, place, busy)
+        turns(mine, net, place, 0, one.state)
+        if busy == 0.0:
+            return 0.0, np.inf
+        copy(one.state, w.points[1])
+        crowd(mine, net, place, w.points[1])
+        rates(t, w.points[1], p, s, place.rates[1])
+        per_cell(one, net, place, 1, w.points[1])
+        turns(mine, net, place, 1, w.points[1])
+        return busy, 1.0 / max(busy / PACE, dependence(one, mine, net, place) / _FAR)
 
-    return measure
+    return plan
 
 
 def _renewer(rhs: Any) -> Any:
@@ -227,15 +242,20 @@ def _renewer(rhs: Any) -> Any:
     return renew
 
 
-@compiled
-def _found(one: Patient, mine: Own, net: Rules, w: Bench, h: float) -> bool:
+@merged
+def _found(one: Patient, mine: Own, net: Rules, w: Bench, h: float, busy: float) -> bool:
     """Whether a step has to be taken again because a first cell arrives in it or a clone becomes few; notes when.
 
     What a step was shortened for is not looked for again: it happens at its end, whatever the last bit says.
     """
-    known = mine.which[0] if mine.next[0] == one.clock[TIME] else net.reaction.shape[0]
-    best, which = first_arrival(one, mine, net, w, h, known)
-    for j in range(net.counted.shape[0]):
+    again = mine.next[0] == one.clock[TIME]
+    known = mine.which[0] if again else net.reaction.shape[0]
+    if busy > 0.0:
+        loosen(mine, net, w, h)
+    expect(mine, net, w, h, again or busy == 0.0)
+    best, which = first_arrival(mine, net, w, h, known)
+    for i in range(w.sizes[HERE]):
+        j = w.here[i]
         m = net.counted[j]
         if not mine.whole[j] and one.state[m] < net.low[j] and known != -1 - j:
             level = min(best, 1.0)
@@ -248,12 +268,15 @@ def _found(one: Patient, mine: Own, net: Rules, w: Bench, h: float) -> bool:
     return True
 
 
-@compiled
+@merged
 def _finish(one: Patient, mine: Own, net: Rules, w: Bench, h: float) -> None:
     """Let happen all that does in a step."""
-    for j in range(net.counted.shape[0]):
-        if mine.whole[j]:
-            one.state[net.counted[j]] = w.kept[net.counted[j]]
+    for i in range(w.sizes[HERE]):
+        m = net.counted[w.here[i]]
+        if mine.whole[w.here[i]]:
+            one.state[m] = w.kept[m]
+    clear(mine, net)
+    wait(mine, net, w, h)
     live(one, mine, net, w, 0, h)
     exchange(one, mine, net, w, 0, h)
     live(one, mine, net, w, 1, h)
@@ -261,21 +284,4 @@ def _finish(one: Patient, mine: Own, net: Rules, w: Bench, h: float) -> None:
     live(one, mine, net, w, 2, h)
     spread(one, mine, net, w, h)
     mine.steps[0] += 1
-    sort(one, mine, net)
-
-
-@compiled
-def _happen(one: Patient, mine: Own, net: Rules) -> None:
-    """What the last step ended for: a first cell arrives, or a clone becomes few."""
-    c = mine.which[0]
-    mine.next[0] = np.inf
-    if c < 0:
-        mine.whole[-1 - c] = 1  # whatever the last bit of the instant says
-        switch(one, mine, net)
-    else:
-        if (
-            net.source[c] < 0 or one.state[net.counted[net.source[c]]] >= 1.0
-        ):  # else its last cell died in the step
-            fire(one, net, c, 1.0)
-        mine.left[c] = ahead(mine, net, c)
     sort(one, mine, net)

@@ -17,9 +17,9 @@ from math import expm1, floor, sqrt
 import numpy as np
 
 from offtarget.engine.branching_draws import binomial, births_and_deaths, lines, normal
-from offtarget.engine.branching_rates import NEAR, PACE, Bench, parabola, through
+from offtarget.engine.branching_rates import HERE, NEAR, OPEN, PACE, SWAPS, Bench, parabola, through
 from offtarget.engine.hybrid_layout import Own, Passed, Rules
-from offtarget.engine.hybrid_race import ahead
+from offtarget.engine.hybrid_race import ahead, sort, switch
 from offtarget.engine.layout import NEGATIVE, STATUS, Floats, Patient
 from offtarget.engine.luck import pair
 from offtarget.engine.steppers import compiled
@@ -32,12 +32,14 @@ __all__ = [
     "FIRST_TURN",
     "LINES",
     "SECOND_TURN",
+    "clear",
     "exchange",
     "expect",
-    "fire",
     "first_arrival",
+    "happen",
     "live",
     "spread",
+    "wait",
 ]
 
 
@@ -54,7 +56,8 @@ def live(one: Patient, mine: Own, net: Rules, w: Bench, part: int, h: float) -> 
     """Births and deaths in one of the three parts of a step of length ``h``, at the rates of the part's middle."""
     begin = 0.0 if part == 0 else (FIRST_TURN if part == 1 else SECOND_TURN)
     end = FIRST_TURN if part == 0 else (SECOND_TURN if part == 1 else 1.0)
-    for j in range(net.counted.shape[0]):
+    for i in range(w.sizes[HERE]):
+        j = w.here[i]
         m, passed = net.counted[j], mine.passed[j, part]
         n, b, d = one.state[m], 0.0, 0.0
         alive = n
@@ -69,35 +72,58 @@ def live(one: Patient, mine: Own, net: Rules, w: Bench, part: int, h: float) -> 
 
 
 @compiled
-def expect(mine: Own, net: Rules, w: Bench, h: float, always: bool) -> None:
-    """Note which channels may bring a first cell that has to end the step: one that would do much in the rest of it.
-
-    ``always`` when nothing else is busy, or when the step is taken again for such a cell.
-    """
+def clear(mine: Own, net: Rules) -> None:
+    """Nothing has passed in the last step."""
+    for j in range(net.counted.shape[0]):
+        for part in range(3):
+            mine.passed[j, part, FIRST] = 0.0 if mine.whole[j] else -1.0
+        mine.passed[j, 0, AFTER] = 0.0
     for c in range(net.reaction.shape[0]):
-        w.first[c] = 0.0
-        for entry in range(net.first[c], net.first[c + 1]):
-            j = net.place[entry]
-            brings = net.amount[entry] > 0.0 and j >= 0 and mine.whole[j] and w.kept[net.target[entry]] == 0.0
-            if brings and (always or h * (w.newcomer[0, j] + w.newcomer[1, j]) > PACE):
-                w.first[c] = 1.0
+        mine.turned[c, 0] = mine.turned[c, 1] = 0.0
 
 
 @compiled
-def first_arrival(one: Patient, mine: Own, net: Rules, w: Bench, h: float, known: int) -> tuple[float, int]:
-    """When in the step a first cell arrives that has to end it, as a share of it, and by which channel; 2: never.
+def expect(mine: Own, net: Rules, w: Bench, h: float, always: bool) -> None:
+    """Sort the open channels: those by which a first cell comes that ends its step, and those between its parts.
 
-    Other cells arrive between the parts of a step: there, only their number matters.
+    A first cell ends its step where nobody waits for it, or where it would do much in the rest of the step.
 
     Args:
-        one, mine, net, w: the patient.
+        mine, net, w: the patient.
+        h: length of the step, day.
+        always: whether nothing else is busy, or the step is taken again for such a cell.
+    """
+    w.sizes[SWAPS] = 0
+    for i in range(w.sizes[OPEN]):
+        c = w.open[i]
+        w.first[c] = 0
+        for entry in range(net.first[c], net.first[c + 1]):
+            j = net.place[entry]
+            if net.amount[entry] > 0.0 and j >= 0 and mine.whole[j] and w.kept[net.target[entry]] == 0.0:
+                awaited = False
+                for k in range(w.sizes[HERE]):
+                    awaited |= w.here[k] == j
+                if always or not awaited or h * (w.newcomer[0, j] + w.newcomer[1, j]) > PACE:
+                    w.first[c] = 1
+        if not w.first[c]:
+            w.swaps[w.sizes[SWAPS]] = c
+            w.sizes[SWAPS] += 1
+
+
+@compiled
+def first_arrival(mine: Own, net: Rules, w: Bench, h: float, known: int) -> tuple[float, int]:
+    """When in the step a first cell arrives that has to end it, as a share of it, and by which channel; 2: never.
+
+    Args:
+        mine, net, w: the patient.
         h: length of the step, day.
         known: a channel whose arrival at the step's end is known.
     """
     best, which = 2.0, 0
-    for c in range(net.reaction.shape[0]):
+    for i in range(w.sizes[OPEN]):
+        c = w.open[i]
         r = net.reaction[c]
-        if c == known or one.parameters[net.switch[r]] == 0.0 or w.first[c] == 0.0:
+        if not w.first[c] or c == known:
             continue
         if through(w.rates, r, h, min(best, 1.0)) >= mine.left[c]:
             low, high = 0.0, min(best, 1.0)
@@ -112,20 +138,26 @@ def first_arrival(one: Patient, mine: Own, net: Rules, w: Bench, h: float, known
 
 
 @compiled
+def wait(mine: Own, net: Rules, w: Bench, h: float) -> None:
+    """A step has passed in which no first cell came by these channels, except at its end."""
+    for i in range(w.sizes[OPEN]):
+        c = w.open[i]
+        if w.first[c]:
+            mine.left[c] = max(0.0, mine.left[c] - max(0.0, through(w.rates, net.reaction[c], h, 1.0)))
+
+
+@compiled
 def exchange(one: Patient, mine: Own, net: Rules, w: Bench, half: int, h: float) -> None:
     """Cells that turn into others, arrive and leave in one half of a step of length ``h``.
 
     One channel after the other, for half of the time, and then the other way round for the rest: who has just turned
     may turn back, and ways out of one species compete.
     """
-    channels = net.reaction.shape[0]
+    channels = w.sizes[SWAPS]
     for turn in range(2 * channels):
-        c = turn if turn < channels else 2 * channels - 1 - turn
-        if turn < channels:
-            mine.turned[c, half] = 0.0
-        if one.parameters[net.switch[net.reaction[c]]] == 0.0:
-            continue
-        count = _count(one, mine, net, w, c, 2 * half + (turn >= channels), h)
+        back = turn >= channels
+        c = w.swaps[2 * channels - 1 - turn if back else turn]
+        count = _count(one, mine, net, w, c, 2 * half + back, h)
         if count > 0.0:
             mine.turned[c, half] += count
             fire(one, net, c, count)
@@ -153,7 +185,7 @@ def _in_quarter(values: Floats, r: int, quarter: int, h: float) -> float:
 def _count(one: Patient, mine: Own, net: Rules, w: Bench, c: int, quarter: int, h: float) -> float:
     """How often a channel fires: each cell of a counted source on its own, from all else as a Poisson process."""
     j = net.source[c]
-    if j >= 0 and mine.whole[j] and w.first[c] == 0.0:
+    if j >= 0 and mine.whole[j]:
         n, amount = one.state[net.counted[j]], _in_quarter(w.turns, c, quarter, h)
         if n == 0.0 or amount <= 0.0:
             return 0.0
@@ -163,9 +195,6 @@ def _count(one: Patient, mine: Own, net: Rules, w: Bench, c: int, quarter: int, 
     if amount < -_ROUNDING * h * abs(w.rates[1, net.reaction[c]]):
         one.flags[STATUS] = NEGATIVE
     mine.left[c] -= max(0.0, amount)
-    if w.first[c] != 0.0:  # it ends its step and is not due here
-        mine.left[c] = max(0.0, mine.left[c])
-        return 0.0
     count, most = 0.0, np.inf if j < 0 else floor(one.state[net.counted[j]])
     while mine.left[c] <= 0.0 and count < most:
         mine.left[c] += ahead(mine, net, c)
@@ -179,7 +208,8 @@ def spread(one: Patient, mine: Own, net: Rules, w: Bench, h: float) -> None:
 
     What has come on top of the descendants of those at the start has arrived, and has spread by births since.
     """
-    for j in range(net.counted.shape[0]):
+    for i in range(w.sizes[HERE]):
+        j = w.here[i]
         m = net.counted[j]
         before, now = w.kept[m], one.state[m]
         if mine.whole[j]:
@@ -200,3 +230,20 @@ def spread(one: Patient, mine: Own, net: Rules, w: Bench, h: float) -> None:
         one.dense[1, m] += one.state[m] - now
         mine.passed[j, 0, AFTER] = one.state[m] - now
         one.peak[m] = max(one.peak[m], one.state[m])
+
+
+@compiled
+def happen(one: Patient, mine: Own, net: Rules) -> None:
+    """What the last step ended for: a first cell arrives, or a clone becomes few."""
+    c = mine.which[0]
+    mine.next[0] = np.inf
+    if c < 0:
+        mine.whole[-1 - c] = 1  # whatever the last bit of the instant says
+        switch(one, mine, net)
+    else:
+        if (
+            net.source[c] < 0 or one.state[net.counted[net.source[c]]] >= 1.0
+        ):  # else its last cell died in the step
+            fire(one, net, c, 1.0)
+        mine.left[c] = ahead(mine, net, c)
+    sort(one, mine, net)

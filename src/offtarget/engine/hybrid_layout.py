@@ -61,6 +61,10 @@ class Net(NamedTuple):
     kind: Ints  #: ``BIRTH``, ``DEATH`` or ``EXCHANGE``, (reactions,)
     both: Ints  #: 1 where a rate below zero means that it happens backwards, (reactions,)
     own: Ints  #: the counted species of which a reaction is a birth or death, (reactions,)
+    life_first: (
+        Ints  #: ``life[life_first[j]:life_first[j + 1]]`` are reactions of counted species j, (counted + 1,)
+    )
+    life: Ints  #: those whose ``own`` it is
     source: Ints  #: the counted species from which a channel takes a cell, -1: none, (channels,)
     clocks: tuple[tuple[str, ...], ...]  #: names of the channels' random streams
     names: tuple[str, ...]  #: names of the counted species
@@ -82,6 +86,8 @@ class Rules(NamedTuple):
     kind: Ints
     both: Ints
     own: Ints
+    life_first: Ints
+    life: Ints
     source: Ints
     clock_keys: Ints  #: key, key and salt of each channel's stream, (channels, 3)
     turning_keys: Ints  #: the same for counted cells that turn in a step, (channels, 3)
@@ -135,7 +141,7 @@ def rules(net: Net, seed: int) -> Rules:
         keys((purpose, name) for name in net.names) for purpose in ("rounding", "lives", "spread", "looks")
     )
     turns, turns_looks = (keys((*one, purpose) for one in net.clocks) for purpose in ("turns", "looks"))
-    return Rules(*net[:14], keys(net.clocks), turns, rounding, lives, spread, looks, turns_looks)
+    return Rules(*net[:16], keys(net.clocks), turns, rounding, lives, spread, looks, turns_looks)
 
 
 def luck(net: Net, numbers: NDArray[np.uint64]) -> Luck:
@@ -153,7 +159,7 @@ def luck(net: Net, numbers: NDArray[np.uint64]) -> Luck:
 
 _ANY, _WHOLE = np.zeros(0), np.zeros(0, np.int64)
 _NET = Net(_WHOLE, np.zeros((0, 0), np.int64), _WHOLE, _WHOLE, _WHOLE, _ANY, _WHOLE, _WHOLE, _ANY, _ANY, _WHOLE, _WHOLE,
-           _WHOLE, _WHOLE, (), ())  # fmt: skip
+           _WHOLE, _WHOLE, _WHOLE, _WHOLE, (), ())  # fmt: skip
 _of: Any = typeof
 #: The types of the compiled entry's arguments.
 SIGNATURE = void(

@@ -219,6 +219,7 @@ def _net(
     number = {one.id: r for r, one in enumerate(chancy)}
     row = {name: j for j, name in enumerate(few)}
     touched = [[int(name in {id for id, _ in one.changes}) for name in few] for one in chancy]
+    lives = [[r for r, (_, own) in enumerate(roles) if own == name] for name in few]
     return Net(
         switch=_ints(len(model.parameters) + r for r in range(len(chancy))),
         touched=np.array(touched, np.int64).reshape(len(chancy), len(few)),
@@ -231,6 +232,7 @@ def _net(
         low=np.array(list(few.values()), np.float64), high=np.array([_upper(one) for one in few.values()], np.float64),
         kind=_ints(kind for kind, _ in roles), both=_ints(_may_be_negative(model, one.rate) for one in chancy),
         own=_ints(row.get(name, -1) for _, name in roles),
+        life_first=_ints(np.cumsum([0, *(len(one) for one in lives)])), life=_ints(r for one in lives for r in one),
         source=_ints(row.get(roles[number[one.reaction.id]][1], -1) for one in channels),
         clocks=tuple(one.stream for one in channels), names=tuple(few),
     )  # fmt: skip
