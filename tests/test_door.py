@@ -46,7 +46,7 @@ NOUNS = {
     "Simulation": "table units statuses notes",
     "Trajectories": "patients times names units values status steps",
     "Trial": "id title question model population drugs mechanisms exposure horizon visits assay arms endpoints "
-             "published notes evidence record",
+             "published notes evidence record chance",
     "TrialResult": "trial model planned patients seed outcomes estimates comparisons accounting panel final parameters "
                    "troughs exposures versions inputs files seconds",
 }  # fmt: skip

@@ -31,7 +31,7 @@ def build_hybrid(
     model: Model,
     *,
     outputs: tuple[str, ...] = (),
-    thresholds: float | Mapping[str, float] = THRESHOLD,
+    thresholds: float | Mapping[str, float] | None = None,
     method: str | None = None,
 ) -> Kernel:
     """The model compiled as a flow in which few cells are counted, from the disk cache when that was done before.
@@ -41,7 +41,8 @@ def build_hybrid(
             numbers. A reaction whose rate may fall below zero takes back, one firing at a time, while it is negative.
         outputs: as for ``build``.
         thresholds: below so many cells a species is counted, for all or by species; 0 lets it flow always, infinity
-            counts it always. Kernels that differ in it above zero share their machine code.
+            counts it always; by default what the model says of each, or else 100. Kernels that differ in it above zero
+            share their machine code.
         method: "branching" follows counted cells from step to step by the law of births and deaths, for reactions that
             are births, deaths or exchange of single cells; "firings" finds each firing, for any reactions, at tens of
             times the price. None takes branching where it can.

@@ -58,13 +58,14 @@ class _Channel:
     stream: tuple[str, ...]
 
 
-def read(model: Model, thresholds: float | Mapping[str, float], method: str | None) -> Reading:
+def read(model: Model, thresholds: float | Mapping[str, float] | None, method: str | None) -> Reading:
     """The model as a flow in which few cells are counted.
 
     Args:
         model: the equations.
         thresholds: below so many cells a species that the model counts is a whole number; one number for all, or by
-            species, in which case the others have ``THRESHOLD``. Zero: it always flows. Infinite: it is always counted.
+            species, in which case the others have ``THRESHOLD``; None: as the model says, by species. Zero: it always
+            flows. Infinite: it is always counted.
         method: one of ``METHODS``; None takes branching where the reactions allow it.
 
     Raises:
@@ -112,11 +113,14 @@ def _roles(
     return found
 
 
-def _thresholds(model: Model, given: float | Mapping[str, float]) -> dict[str, float]:
+def _thresholds(model: Model, given: float | Mapping[str, float] | None) -> dict[str, float]:
     """Counted species, in the model's order, each with its threshold, where that is not zero."""
     steered = {rule.id for rule in model.rates}
     changed = {id for one in model.reactions for id, _ in one.changes} - steered
     counted = [one.id for one in model.species if one.counted and one.id in changed]
+    if given is None:
+        given = {one.id: one.counted_below for one in model.species
+                 if one.counted_below is not None and one.id in counted}  # fmt: skip
     if not isinstance(given, Mapping):
         given = dict.fromkeys(counted, given)
     for name, number in given.items():

@@ -25,13 +25,23 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Species:
-    """A state. ``initial`` is an expression of parameters and their rules; ``counted`` means whole cells."""
+    """A state.
+
+    Attributes:
+        initial: an expression of parameters and their rules.
+        counted: whether it is a number of cells.
+        counted_below: below so many cells chance decides, where chance is simulated; zero: it always flows; None leaves
+            it to the engine.
+        evidence: where that number came from.
+    """
 
     id: str
     initial: Expression
     unit: str
     name: str = ""
     counted: bool = False
+    counted_below: float | None = None
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True)

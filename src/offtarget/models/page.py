@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from offtarget.evidence import cite, grades, reference
 from offtarget.models.expression import infix
-from offtarget.models.model import Model, Parameter
+from offtarget.models.model import Model, Parameter, Species
 
 __all__ = ["page"]
 
@@ -63,8 +63,16 @@ def _code(text: str) -> str:
 
 def _states(model: Model) -> Iterator[tuple[str, ...]]:
     for one in model.species:
-        unit = f"{one.unit or '1'}{', whole' if one.counted else ''}"
-        yield one.id, unit, _code(infix(one.initial)), one.name
+        yield one.id, f"{one.unit or '1'}{_counted(one)}", _code(infix(one.initial)), one.name
+
+
+def _counted(one: Species) -> str:
+    """How chance may act on a state."""
+    if not one.counted:
+        return ""
+    if one.counted_below is None:
+        return ", whole"
+    return f", whole below {one.counted_below:g}" if one.counted_below else ", flows"
 
 
 def _rates(model: Model) -> Iterator[tuple[str, ...]]:

@@ -153,6 +153,7 @@ def _annotated(model: Model, table: Table) -> Model:
         raise InputError(sentence(table.at("names"), expected="names of the model", got=unknown[0]))
     said = {id: inner.text("meaning", default="") for id, inner in meanings.items()}
     evidence = {id: inner.evidence() for id, inner in meanings.items() if inner.has("grade")}
+    below = _counted_below(meanings, model)
     for inner in meanings.values():
         inner.done()
     annotated = replace(
@@ -160,11 +161,28 @@ def _annotated(model: Model, table: Table) -> Model:
         parameters=tuple(
             replace(one, name=said.get(one.id, one.name), evidence=evidence.get(one.id)) for one in model.parameters
         ),
-        species=tuple(replace(one, name=said.get(one.id, one.name)) for one in model.species),
+        species=tuple(
+            replace(one, name=said.get(one.id, one.name), evidence=evidence.get(one.id),
+                    counted_below=below.get(one.id, one.counted_below)) for one in model.species
+        ),
         rules=tuple(replace(one, name=said.get(one.id, one.name)) for one in model.rules),
     )  # fmt: skip
     table.done()
     return annotated
+
+
+def _counted_below(meanings: Mapping[str, Table], model: Model) -> dict[str, float]:
+    """Below how many cells chance decides, by species; what is no number of cells is not counted at all."""
+    found = {}
+    counted = {one.id for one in model.species if one.counted}
+    for id, inner in meanings.items():
+        if inner.has("counted_below"):
+            found[id] = inner.number("counted_below", low=0.0, high=1e9)
+            if id not in counted:
+                raise InputError(
+                    f"{inner.at('counted_below')}: the model does not count {id} in cells. Remove the key."
+                )
+    return found
 
 
 def _each(meanings: Mapping[str, Table], model: Model) -> Iterator[tuple[str, Table]]:

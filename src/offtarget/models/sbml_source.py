@@ -14,6 +14,7 @@ from typing import Any
 from offtarget.errors import UnsupportedError
 from offtarget.models.expression import Expression, Number, Symbol, substitute
 from offtarget.models.model import Event, Parameter
+from offtarget.models.sbml_annotations import counted_below
 from offtarget.models.sbml_math import Functions, from_ast, functions_of, rate_of
 from offtarget.models.sbml_refuse import has_law, mentioned, references_of
 from offtarget.models.sbml_units import time_text, unit_texts
@@ -61,6 +62,7 @@ class Substance(Quantity):
         boundary: whether reactions leave it alone.
         substance: the unit of its amount.
         factor: the parameter that converts the extent of reactions into its amount, or empty.
+        counted_below: as for ``model.Species``.
     """
 
     place: str
@@ -69,6 +71,7 @@ class Substance(Quantity):
     boundary: bool
     substance: str
     factor: str
+    counted_below: float | None
 
     @property
     def reacts(self) -> bool:
@@ -216,6 +219,7 @@ class _Source:
             **self._common(one), value=value, stated=stated, given_amount=given, place=one.getCompartment(),
             unit=substance if amount or not (substance and volume) else f"{substance}/{volume}", amount=amount,
             boundary=one.getBoundaryCondition(), substance=substance, factor=self.renamed.get(factor, factor),
+            counted_below=counted_below(one, self.where),
         )  # fmt: skip
 
     def _process(self, one: Any) -> Process:

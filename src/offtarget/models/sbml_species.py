@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from offtarget.errors import UnsupportedError
+from offtarget.errors import InputError, UnsupportedError, sentence
 from offtarget.models.expression import Call, Expression, Number, Symbol, add, divide, multiply, symbols, walk
 from offtarget.models.model import Parameter, Rule, Species
 from offtarget.models.sbml_source import Quantity, Source, Substance
@@ -108,10 +108,13 @@ class _Placer:
     def _species(self, one: Substance) -> None:
         place, size = self.source.compartments[one.place], self.found.sizes[one.place]
         counted = one.substance in _BELONGS
+        if one.counted_below is not None and not counted:
+            where, got = f"{self.where}: {one.id}: annotation", one.substance or "an amount without a unit"
+            raise InputError(sentence(where, expected="a number of cells, to be counted", got=got))
         if one.reacts and one.amount:
             start = self._start(one, self._beginning(one, size, amount=True))
             assert start is not None
-            self._state(Species(one.id, start, one.unit, one.name, counted))
+            self._state(Species(one.id, start, one.unit, one.name, counted, one.counted_below))
         elif one.reacts:
             self._amount(one, size, counted, state=True)
         elif one.amount or not place.moves or one.rule is not None:
@@ -157,7 +160,7 @@ class _Placer:
         name, called = self.free(f"{one.id}_amount"), f"amount of {one.name or one.id}"
         self.found.amounts[one.id] = name
         if state:
-            self._state(Species(name, start, one.substance, called, counted))
+            self._state(Species(name, start, one.substance, called, counted, one.counted_below))
         elif isinstance(start, Number) and math.isfinite(start.value):
             self.found.parameters.append(Parameter(name, start.value, one.substance, called))
         else:

@@ -9,6 +9,7 @@ import libsbml
 
 from offtarget.models.expression import Expression, Number, draws, substitute, symbols
 from offtarget.models.model import Event, Model, Parameter, Reaction, Rule, Species
+from offtarget.models.sbml_annotations import annotate
 from offtarget.models.sbml_math import to_ast
 from offtarget.models.sbml_units import define_unit
 
@@ -126,6 +127,7 @@ def _species(written: Any, one: Species, body: str) -> None:
     found.setBoundaryCondition(False)
     found.setConstant(False)
     found.setSubstanceUnits(define_unit(written, one.unit))
+    annotate(found, one)
     if isinstance(one.initial, Number):
         found.setInitialAmount(one.initial.value)
     else:

@@ -20,8 +20,9 @@ from offtarget.engine.ensemble import advance, begin
 from offtarget.engine.kernel import Kernel
 from offtarget.trials.agenda import Agenda
 from offtarget.trials.assay import Sample
+from offtarget.trials.chance import cells, none_left, switched
 from offtarget.trials.endpoint import Clock
-from offtarget.trials.extinction import EXTINCT, extinctions
+from offtarget.trials.extinction import extinctions
 from offtarget.trials.history import Days, History, Mask
 from offtarget.trials.result import Outcome
 from offtarget.trials.setup import MEASURED, Setup
@@ -76,7 +77,7 @@ def follow(
         threads: worker threads; None lets the engine choose.
     """
     ward = _Ward(setup, arm, kernel, cohort, seed, days)
-    course = begin(kernel, cohort)
+    course = begin(kernel, cohort, seed=seed)
     while (day := ward.next_visit()) is not None:
         for stop in ward.stops(day):
             outputs = advance(kernel, course, ward.schedule(stop), stop, threads=threads)
@@ -94,10 +95,10 @@ class _Ward:
         trial, n = setup.trial, cohort.size
         self.arm, self.trial, self.seed, self.days, self.cohort = arm, trial, seed, days, cohort
         self.kernel, self.clones = kernel, setup.model.clones
-        self.places = [kernel.outputs.index(f"{kind}_{clone}") for clone in self.clones for kind in "PQ"]
+        self.proliferating = [kernel.outputs.index(f"P_{clone}") for clone in self.clones]
         self.cells = np.full(n, np.nan)
         self.final = np.full((n, len(kernel.outputs)), np.nan)
-        self.gone: list[Events] = []
+        self.switched, self.gone = switched(arm, n), list[Events]()
         self.agenda = Agenda(trial, arm, n)
         self.treatment = Treatment(trial, arm, cohort, seed)
         self.history = History(n, trial.drugs, trial.assay, self.clones)
@@ -129,9 +130,11 @@ class _Ward:
             arrived = bool((stop == day).all())
 
     def schedule(self, until: Days) -> Schedule:
-        """What happens to each patient from now on: doses, and clones found gone at the last visit."""
-        parts = [*self.gone, *self.treatment.events(self.now, until)]
+        """What happens to each patient from now on: doses, switches on day 0, clones found gone at the last visit."""
+        parts = [*self.switched, *self.gone, *self.treatment.events(self.now, until)]
         self.gone = []
+        if until.min() > 0:  # an event at ``until`` itself is one of the next call
+            self.switched = []
         return Schedule.joined(self.cohort.size, parts)
 
     def record(self, day: Days, outputs: NDArray[np.float64]) -> None:
@@ -150,12 +153,13 @@ class _Ward:
         if visiting.any():
             self._visit(visiting, day, outputs)
             self.final[visiting] = outputs[visiting]
-            self.gone = extinctions(self.kernel, self.clones, outputs, visiting, day)
-        self.cells = np.where(alive, outputs[:, self.places].sum(axis=1), np.nan)
+            if self.kernel.net is None:
+                self.gone = extinctions(self.kernel, self.clones, outputs, visiting, day)
+        self.cells = np.where(alive, cells(self.kernel, self.clones, outputs), np.nan)
 
     def _visit(self, rows: Mask, day: Days, outputs: NDArray[np.float64]) -> None:
         sample = self._measure(rows, day, outputs[:, self.column])
-        shares = self.trial.assay.sequenced(outputs[:, self.places[::2]].T, sample)
+        shares = self.trial.assay.sequenced(outputs[:, self.proliferating].T, sample)
         self.treatment.enter(self.history, rows, day)
         self.history.record(rows, day, sample, gap=self.agenda.longest_gap(day), shares=shares)
         for clock in self.clocks:
@@ -202,7 +206,7 @@ class _Ward:
         fired: Counter[str] = Counter()
         for rule, times in zip(self.arm.rules, self.fired, strict=True):
             fired[f"{rule.when}: {rule.then}"] += int(np.count_nonzero(times))
-        cell_free = int(np.count_nonzero(self.cells < EXTINCT.value)) if self.clones else 0
+        cell_free = int(np.count_nonzero(none_left(self.kernel, self.cells))) if self.clones else 0
         return Followed(
             outcomes,
             self.values,

@@ -12,7 +12,7 @@ from offtarget.distributions import Distribution
 from offtarget.evidence import Quantity
 from offtarget.models.model import Parameter
 from offtarget.pharmacology.drug import Drug, pharmacokinetic_troughs
-from offtarget.trials.extinction import EXTINCT
+from offtarget.trials.chance import chance_rows
 from offtarget.trials.result import ExposureRow, ParameterRow
 from offtarget.trials.setup import Setup
 
@@ -60,7 +60,7 @@ def _rows(setup: Setup) -> Iterator[ParameterRow]:
         yield _quantity(
             "sequencing needs", "assay", sequencing.needs, "BCR-ABL1 above which a sample is sequenced"
         )
-    yield _quantity("extinct below", "model", EXTINCT, "expected cells of a clone that count as none")
+    yield from chance_rows(setup.untreated, counted=setup.counted)
 
 
 def _standing_names(setup: Setup) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from offtarget.arrays.cohort import Cohort
 from offtarget.catalog import is_path
+from offtarget.engine.hybrid import build_hybrid
 from offtarget.engine.kernel import Kernel, build
 from offtarget.errors import InputError, nearest
 from offtarget.evidence import digest
@@ -18,6 +19,7 @@ from offtarget.pharmacology.drug import Drug, load_drug
 from offtarget.pharmacology.mechanism import Mechanism, load_mechanism, mechanisms_for, treat
 from offtarget.population import Population, load_population
 from offtarget.standing import check_standing, with_standing
+from offtarget.trials.chance import is_counted, mutating, refuse_switches
 from offtarget.trials.files import input_files, own_files, portable
 from offtarget.trials.toml import write_toml
 from offtarget.trials.trial import Trial
@@ -35,6 +37,7 @@ class Setup:
     Attributes:
         inputs: digest of the study and of each model, population, drug, target and mechanism that went in.
         files: the user's own files as they were read, by the place they get in the folder of the run.
+        counted: whether few cells are counted and live or die by chance; else all flow.
     """
 
     trial: Trial
@@ -45,6 +48,7 @@ class Setup:
     model: Model
     inputs: Mapping[str, str]
     files: Mapping[str, bytes]
+    counted: bool = False
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -55,7 +59,7 @@ class Setup:
 
     def build(self) -> Kernel:
         """The treated model, compiled."""
-        return build(self.model, outputs=self.outputs)
+        return (build_hybrid if self.counted else build)(self.model, outputs=self.outputs)
 
 
 def prepare(trial: Trial) -> Setup:
@@ -66,6 +70,8 @@ def prepare(trial: Trial) -> Setup:
     """
     files = own_files(trial.record)  # before anything is read from them: what is kept is what ran
     untreated = load_model(trial.model)
+    counted = is_counted(trial, untreated)
+    untreated = mutating(untreated) if counted else untreated
     drugs = tuple(load_drug(name) for name in trial.drugs)
     if trial.mechanisms is None:
         mechanisms = mechanisms_for(untreated, drugs)
@@ -73,12 +79,13 @@ def prepare(trial: Trial) -> Setup:
         mechanisms = tuple(load_mechanism(name) for name in trial.mechanisms)
     model = treat(untreated, drugs, mechanisms, exposure=trial.exposure)
     raise_on_bad_dimensions(model)
+    refuse_switches(trial, model)
     population = load_population(trial.population)
     _refuse_strange(population, model, where=Path(trial.population).name)
     if population.standing is not None:
         check_standing(population.standing, model, where=Path(trial.population).name)
     inputs = _digests(trial, drugs, mechanisms) | {"equations": model.digest()[:16]}
-    return Setup(trial, population, drugs, mechanisms, untreated, model, inputs, files)
+    return Setup(trial, population, drugs, mechanisms, untreated, model, inputs, files, counted)
 
 
 def _refuse_strange(population: Population, model: Model, *, where: str) -> None:

@@ -18,7 +18,7 @@ from offtarget.trials.conditions import parse_condition
 from offtarget.trials.feasible import check_rules
 from offtarget.trials.files import anchored
 from offtarget.trials.result import Published
-from offtarget.trials.trial import MEASURES, START, Arm, Endpoint, Rule, Trial
+from offtarget.trials.trial import CHANCE, FLOW, MEASURES, START, Arm, Endpoint, Rule, Trial
 from offtarget.trials.visits import duration, parse_visits
 from offtarget.units import DAYS_PER_MONTH
 
@@ -114,6 +114,7 @@ def _read(table: Table, id: str) -> Trial:
         assay=read_assay(table.table("assay", optional=True)), arms=arms, endpoints=endpoints,
         published=tuple(_published(one, endpoints, arms) for one in table.tables("published")),
         notes=table.texts("notes", default=()), evidence=_source(table), record=dict(table.data),
+        chance=table.choice("chance", CHANCE, kind="chance", default=FLOW),
     )  # fmt: skip
 
 
@@ -154,7 +155,9 @@ def _arm(table: Table, horizon: float) -> Arm:
     text = table.text("regimen")
     regimens = _by_drug(parse_regimen(text, where=table.at("regimen")))
     rules = tuple(_rule(one, horizon, tuple(regimens)) for one in table.tables("rule"))
-    arm = Arm(table.name("name"), text, regimens, rules)
+    switches = table.table("switches", optional=True)
+    arm = Arm(table.name("name"), text, regimens, rules,
+              {name: float(switches.whole(name, low=0, high=1)) for name in switches.data})  # fmt: skip
     table.done()
     return arm
 

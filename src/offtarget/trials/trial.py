@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from offtarget.evidence import Evidence
 from offtarget.pharmacology.regimen import Regimen
@@ -12,10 +12,12 @@ from offtarget.trials.conditions import Condition
 from offtarget.trials.result import Published
 from offtarget.trials.visits import Visits
 
-__all__ = ["MEASURES", "START", "Arm", "Endpoint", "Rule", "Trial"]
+__all__ = ["CHANCE", "COUNTED", "FLOW", "MEASURES", "START", "Arm", "Endpoint", "Rule", "Trial"]
 
 #: The origin of an endpoint whose clock starts with the trial.
 START = "start"
+#: What chance does in a trial: few cells live or die by luck, or every number of cells is an expectation.
+CHANCE = COUNTED, FLOW = ("counted", "flow")
 #: What an endpoint may report, with the words a table uses for it.
 MEASURES: Mapping[str, str] = {
     "free of event": "free of event, Kaplan-Meier",
@@ -46,12 +48,17 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One way of treating the patients. Arms differ by schedule only."""
+    """One way of treating the patients. Arms differ by schedule only.
+
+    Attributes:
+        switches: switch of the treated model -> 0 or 1, from the start of treatment.
+    """
 
     name: str
     regimen_text: str
     regimens: Mapping[str, Regimen]
     rules: tuple[Rule, ...]
+    switches: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,7 @@ class Trial:
         exposure: "averaged" or "dosed".
         horizon: length of the trial, day.
         record: the study as a mapping, for the manifest and for replay.
+        chance: one of ``CHANCE``.
     """
 
     id: str
@@ -111,6 +119,7 @@ class Trial:
     notes: tuple[str, ...]
     evidence: Evidence | None
     record: Mapping[str, object]
+    chance: str = FLOW
 
     def published_for(self, endpoint: str, arm: str, month: float) -> tuple[Published, ...]:
         """Published figures for an endpoint in an arm at a time."""
