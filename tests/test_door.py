@@ -46,9 +46,9 @@ NOUNS = {
     "Simulation": "table units statuses notes",
     "Trajectories": "patients times names units values status steps",
     "Trial": "id title question model population drugs mechanisms exposure horizon visits assay arms endpoints "
-             "published notes evidence record chance",
+             "published notes evidence record chance spectra",
     "TrialResult": "trial model planned patients seed outcomes estimates comparisons accounting panel final parameters "
-                   "troughs exposures versions inputs files seconds",
+                   "troughs exposures versions inputs files seconds counted differences spectra courses",
 }  # fmt: skip
 
 STATUSES = {"FINISHED": 0, "TOO_MANY_STEPS": 1, "NOT_FINITE": 2, "STEP_TOO_SMALL": 3, "NEGATIVE": 4,

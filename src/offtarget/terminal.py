@@ -52,6 +52,7 @@ def print_summary(result: TrialResult) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from offtarget.reports.escape import escape_lines
     from offtarget.reports.table import rows, summary_lines
 
     head, *body = rows(result)
@@ -62,7 +63,7 @@ def print_summary(result: TrialResult) -> None:
         width=None if sys.stdout.isatty() else _PIPED, soft_wrap=not sys.stdout.isatty(), highlight=False
     )
     console.print(table)
-    for line in summary_lines(result):
+    for line in (*escape_lines(result), *summary_lines(result)):
         console.print(_plain(line), markup=False)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from offtarget.evidence import Evidence, Grade, Reference, sources
+from offtarget.reports.escape import chance
 from offtarget.reports.table import lines, study
 from offtarget.reports.words import (
     NOT_ESTIMABLE,
@@ -26,7 +27,7 @@ from offtarget.trials.assay import Assay
 from offtarget.trials.result import Comparison, Estimate, ParameterRow, TrialResult
 from offtarget.trials.store import STUDY
 from offtarget.trials.study import is_catalogued
-from offtarget.trials.trial import MEASURES, START, Trial
+from offtarget.trials.trial import MEASURES, START, Arm, Trial
 from offtarget.units import DAYS_PER_MONTH, DAYS_PER_YEAR
 
 __all__ = [
@@ -78,7 +79,7 @@ def design(result: TrialResult) -> dict[str, Any]:
     """Arms with their rules, endpoints in words, visits and assay."""
     trial = study(result)
     arms = [
-        {"name": arm.name, "regimen": arm.regimen_text, "rules": [
+        {"name": arm.name, "regimen": _given(arm), "rules": [
             {"when": rule.when, "then": rule.then, "times": "once" if rule.times == 1 else f"up to {rule.times} times",
              "visits": "as before" if rule.visits is None else rule.visits.text}
             for rule in arm.rules]}
@@ -96,8 +97,27 @@ def design(result: TrialResult) -> dict[str, Any]:
         "visits": trial.visits.text,
         "assay": _assay(trial.assay),
         "horizon": _span(trial.horizon),
+        "sight": _sight(trial),
+        "chance": chance(result),
         "held": _HELD if any(" held " in text for text in _conditions(trial)) else "",
     }
+
+
+def _given(arm: Arm) -> str:
+    """What an arm gives from the start, and what it switches."""
+    switched = [f"{name} {'on' if value else 'off'}" for name, value in arm.switches.items()]
+    return f"{arm.regimen_text}; switched: {joined(switched)}" if switched else arm.regimen_text
+
+
+def _sight(trial: Trial) -> str:
+    """What rules and endpoints see, in a sentence."""
+    unseen = [one.name for one in trial.endpoints if one.condition.unseen()]
+    if not unseen:
+        return "Rules and endpoints see only what the assay reports at a visit, never the simulated truth."
+    return (
+        f"Rules and endpoints see only what the assay reports at a visit, but for {joined(unseen)}, which no clinic "
+        "could see: that is the simulated truth at the visits."
+    )
 
 
 def _conditions(trial: Trial) -> list[str]:

@@ -27,8 +27,9 @@ def estimate(trial: Trial, outcomes: tuple[Outcome, ...]) -> tuple[Estimate, ...
         outcomes: what happened to the patients.
 
     Returns:
-        Estimates in percent with 95 % intervals: Kaplan-Meier with Greenwood's variance on the log-log scale, or a
-        proportion with Wilson's interval. An endpoint whose clock never started has n = 0 and NaN.
+        Estimates in percent with 95 % intervals: Kaplan-Meier with Greenwood's variance on the log-log scale (while no
+        event has happened, Wilson's interval for those still followed), or a proportion with Wilson's interval. An
+        endpoint whose clock never started has n = 0 and NaN.
     """
     found: list[Estimate] = []
     for endpoint in trial.endpoints:
@@ -64,6 +65,8 @@ def _at_time(trial: Trial, endpoint: Endpoint, outcome: Outcome, curve: Curve, m
     free, low, high = curve.at(day)
     n = int(outcome.patients.size)
     at_risk = int(np.count_nonzero(outcome.time >= day - 1e-6))
+    if low == high and at_risk:  # no event yet, or only events: a curve without spread, not a certainty
+        low, high = proportion(np.full(at_risk, free > 0.5))[1:]
     if endpoint.measure == "reached by":
         free, low, high = 1 - free, 1 - high, 1 - low
     published = trial.published_for(endpoint.name, outcome.arm, month)

@@ -12,20 +12,17 @@ from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
-from numpy.typing import NDArray
 
 from offtarget.arrays.schedule import Action, Events
 from offtarget.engine.hybrid import THRESHOLD
-from offtarget.engine.kernel import Kernel
 from offtarget.errors import InputError, nearest, sentence
 from offtarget.evidence import Evidence, Grade
 from offtarget.models.model import Model, Parameter, Species
 from offtarget.trials.extinction import EXTINCT
-from offtarget.trials.history import Mask
 from offtarget.trials.result import ParameterRow
 from offtarget.trials.trial import COUNTED, Arm, Trial
 
-__all__ = ["cells", "chance_rows", "is_counted", "mutating", "none_left", "refuse_switches", "switched"]
+__all__ = ["chance_rows", "is_counted", "mutating", "refuse_switches", "switched"]
 
 #: The switch of a model that lets its clones mutate.
 MUTATION = "on_mutation"
@@ -67,28 +64,6 @@ def mutating(model: Model) -> Model:
             replace(one, value=1.0, evidence=_BORN) if one.id == MUTATION else one for one in model.parameters
         ),
     )  # fmt: skip
-
-
-def cells(kernel: Kernel, clones: tuple[str, ...], outputs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Leukaemic cells of all clones, proliferating and quiescent, shape (n,).
-
-    Args:
-        kernel: the compiled model; its outputs hold ``P_<clone>`` and ``Q_<clone>``.
-        clones: the model's clones.
-        outputs: shape (n, outputs).
-    """
-    places = [kernel.outputs.index(f"{kind}_{clone}") for clone in clones for kind in "PQ"]
-    return np.asarray(outputs[:, places].sum(axis=1))
-
-
-def none_left(kernel: Kernel, total: NDArray[np.float64]) -> Mask:
-    """Whether no leukaemic cell is left: none, or where cells flow less than counts as one.
-
-    Args:
-        kernel: the compiled model.
-        total: cells of all clones, shape (n,); NaN where nobody knows.
-    """
-    return np.asarray(total < EXTINCT.value if kernel.net is None else total == 0.0)
 
 
 def switched(arm: Arm, patients: int) -> list[Events]:

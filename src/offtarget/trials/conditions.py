@@ -24,8 +24,8 @@ __all__ = ["Condition", "parse_condition"]
 
 _EXAMPLES = (
     'a condition such as "MR4.5 held 24 months", "MMR lost", "MMR lost, confirmed", "MMR", "BCR-ABL1 > 10 %", '
-    '"1-log rise", "on imatinib 36 months", "off imatinib 6 months", "after 12 months", "T315I > 20 %" or '
-    '"resistant clone > 20 %", joined by "and" and "or"'
+    '"1-log rise", "on imatinib 36 months", "off imatinib 6 months", "after 12 months", "T315I > 20 %", '
+    '"resistant clone > 20 %" or "no leukaemic cell", joined by "and" and "or"'
 )
 
 
@@ -152,6 +152,17 @@ class After(Condition):
 
 
 @dataclass(frozen=True, slots=True)
+class CellFree(Condition):
+    """No leukaemic cell is left, of any clone: cure, as the simulation knows it."""
+
+    def holds(self, history: History) -> Mask:
+        return history.cell_free
+
+    def unseen(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
 class Joined(Condition):
     """Every part is true ("and"), or some part is ("or")."""
 
@@ -252,6 +263,7 @@ _ATOMS: tuple[tuple[str, Callable[[re.Match[str], str], Condition]], ...] = (
             _bounded(m["percent"], "percent", 0.0, 100.0, w),
         ),
     ),
+    (r"no leuk(?:a)?emic cells?(?: left)?", lambda m, w: CellFree()),
     (r"(?P<logs>[0-9.]+)-log rise", lambda m, w: Rise(_bounded(m["logs"], "logs", 0.0, 6.0, w))),
     (r"(?P<on>on|off) (?P<drug>\S+) (?P<time>.+)", _treated),
     (r"after (?P<time>.+)", lambda m, w: After(duration(m["time"], where=w))),

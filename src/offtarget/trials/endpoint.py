@@ -1,8 +1,9 @@
 """Endpoints as clocks: started by an origin, stopped by an event, read at the end as Outcomes.
 
-A clock sees what the clinic sees. Patients whose simulation failed are censored at their last visit; in "at visit"
-endpoints a patient without a sample near the visit counts as one in whom the event did not happen, or, where the study
-says "at visit, measured", not at all; nor does a patient for whom the trial ends before the visit.
+A clock sees what the clinic sees, and the truth where its event asks for that. Patients whose simulation failed are
+censored at their last visit; in "at visit" endpoints a patient without a sample near the visit counts as one in whom
+the event did not happen, or, where the study says "at visit, measured", not at all; nor does a patient for whom the
+trial ends before the visit.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from offtarget.trials.cells import NO_CLONE
 from offtarget.trials.history import History, Mask
 from offtarget.trials.result import Outcome
 from offtarget.trials.trial import START, Arm, Endpoint
@@ -30,6 +32,7 @@ class Clock:
         origin: day the clock started, NaN where it has not, shape (n,).
         event: day of the event, NaN where there is none, shape (n,).
         seen: day of the last sample since the origin, shape (n,).
+        clone: the resistant clone that led at the event (``cells.Cells.leading``), shape (n,).
     """
 
     def __init__(self, endpoint: Endpoint, arm: Arm, patients: int, horizon: float) -> None:
@@ -39,6 +42,8 @@ class Clock:
         self.origin = np.full(patients, 0.0 if endpoint.origin == START else np.nan)
         self.event = np.full(patients, np.nan)
         self.seen = self.origin.copy()
+        self.clone = np.full(patients, NO_CLONE)
+        self._unseen = endpoint.condition.unseen()
         self._state = np.zeros((patients, len(endpoint.report_at)), bool)
         self._measured = np.zeros_like(self._state)
 
@@ -52,9 +57,11 @@ class Clock:
     def look(self, history: History, rows: Mask) -> None:
         """Read the clock at a visit of ``rows``; samples on the day of the origin belong to what came before."""
         with np.errstate(invalid="ignore"):
-            running = rows & history.fresh & (history.now > self.origin)
+            running = rows & (history.fresh | self._unseen) & (history.now > self.origin)
         holds = running & self.endpoint.condition.holds(history)
-        self.event = np.where(holds & np.isnan(self.event), history.now, self.event)
+        first = holds & np.isnan(self.event)
+        self.event = np.where(first, history.now, self.event)
+        self.clone = np.where(first, history.leading, self.clone)
         self.seen = np.where(running, history.now, self.seen)
         if self.endpoint.at_visit:
             for column, month in enumerate(self.endpoint.report_at):
@@ -73,7 +80,9 @@ class Clock:
         who, origin = patients[counted], self.origin[counted]
         happened = ~np.isnan(self.event[counted])
         time = np.where(happened, self.event[counted], self.seen[counted]) - origin
-        return (Outcome(self.arm.name, self.endpoint.name, who, origin, time, happened, np.ones(who.shape)),)
+        clone = self.clone[counted] if self.endpoint.condition.of_clones() else np.zeros(0, np.int64)
+        ones = np.ones(who.shape)
+        return (Outcome(self.arm.name, self.endpoint.name, who, origin, time, happened, ones, clone),)
 
     def _visit(self, patients: NDArray[np.uint64], counted: Mask, column: int) -> Outcome:
         day = self.endpoint.report_at[column] * DAYS_PER_MONTH

@@ -35,6 +35,10 @@ def check_rules(trial: Trial, *, where: str) -> None:
         given = set(arm.regimens).union(*(rule.regimens for rule in arm.rules))
         for order, rule in enumerate(arm.rules, 1):
             place = f"{where}: arm {number}: rule {order}: when"
+            if rule.condition.unseen():
+                raise InputError(
+                    f'{place}: no clinic can see whether "{rule.when}" is true. Use it as the event of an endpoint.'
+                )
             _refuse(rule.condition, rule.when, place, trial, given, f"the rule can never fire in {arm.name}")
             _refuse_idle(arm, order - 1, f"{where}: arm {number}: rule {order}: then")
     for number, endpoint in enumerate(trial.endpoints, 1):

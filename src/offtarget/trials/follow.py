@@ -20,7 +20,8 @@ from offtarget.engine.ensemble import advance, begin
 from offtarget.engine.kernel import Kernel
 from offtarget.trials.agenda import Agenda
 from offtarget.trials.assay import Sample
-from offtarget.trials.chance import cells, none_left, switched
+from offtarget.trials.cells import Cells
+from offtarget.trials.chance import switched
 from offtarget.trials.endpoint import Clock
 from offtarget.trials.extinction import extinctions
 from offtarget.trials.history import Days, History, Mask
@@ -95,8 +96,7 @@ class _Ward:
         trial, n = setup.trial, cohort.size
         self.arm, self.trial, self.seed, self.days, self.cohort = arm, trial, seed, days, cohort
         self.kernel, self.clones = kernel, setup.model.clones
-        self.proliferating = [kernel.outputs.index(f"P_{clone}") for clone in self.clones]
-        self.cells = np.full(n, np.nan)
+        self.cells, self.cell_free = Cells(kernel, self.clones), np.zeros(n, bool)
         self.final = np.full((n, len(kernel.outputs)), np.nan)
         self.switched, self.gone = switched(arm, n), list[Events]()
         self.agenda = Agenda(trial, arm, n)
@@ -155,13 +155,14 @@ class _Ward:
             self.final[visiting] = outputs[visiting]
             if self.kernel.net is None:
                 self.gone = extinctions(self.kernel, self.clones, outputs, visiting, day)
-        self.cells = np.where(alive, cells(self.kernel, self.clones, outputs), np.nan)
+        self.cell_free = alive & self.cells.none_left(outputs)
 
     def _visit(self, rows: Mask, day: Days, outputs: NDArray[np.float64]) -> None:
         sample = self._measure(rows, day, outputs[:, self.column])
-        shares = self.trial.assay.sequenced(outputs[:, self.proliferating].T, sample)
+        shares = self.trial.assay.sequenced(self.cells.proliferating(outputs), sample)
         self.treatment.enter(self.history, rows, day)
         self.history.record(rows, day, sample, gap=self.agenda.longest_gap(day), shares=shares)
+        self.history.know(rows, self.cells.none_left(outputs), self.cells.leading(outputs))
         for clock in self.clocks:
             clock.look(self.history, rows)
         self.agenda.turn(rows)
@@ -206,7 +207,6 @@ class _Ward:
         fired: Counter[str] = Counter()
         for rule, times in zip(self.arm.rules, self.fired, strict=True):
             fired[f"{rule.when}: {rule.then}"] += int(np.count_nonzero(times))
-        cell_free = int(np.count_nonzero(none_left(self.kernel, self.cells))) if self.clones else 0
         return Followed(
             outcomes,
             self.values,
@@ -214,6 +214,6 @@ class _Ward:
             self.detected,
             status.copy(),
             dict(fired),
-            cell_free,
+            int(np.count_nonzero(self.cell_free)),
             self.final,
         )

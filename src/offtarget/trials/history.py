@@ -1,4 +1,7 @@
-"""History: what the clinic has seen of each patient so far. Rules and endpoints read it, never the truth behind it."""
+"""History: what the clinic has seen of each patient so far. Rules read it, and endpoints.
+
+Beside it stands a little of the truth behind it, which no clinic sees: endpoints may ask for it by name, rules never.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +37,8 @@ class History:
             found, NaN where the sample was not sequenced; shape (clones, n).
         on_days: drug -> days on the drug so far.
         off_since: drug -> day the drug was last stopped, NaN while it is taken or before it was.
+        cell_free: the truth at the latest visit: whether no leukaemic cell is left, shape (n,).
+        leading: the truth at the latest visit: the resistant clone with the most cells (``cells.leading``), shape (n,).
     """
 
     def __init__(
@@ -56,6 +61,7 @@ class History:
         self.clones, self.shares = clones, np.full((len(clones), patients), np.nan)
         self.on_days = {drug: filled(0.0) for drug in drugs}
         self.off_since = {drug: filled(np.nan) for drug in drugs}
+        self.cell_free, self.leading = np.zeros(patients, bool), np.full(patients, -1)
 
     def record(
         self, rows: Mask, day: Days, sample: Sample, *, gap: Days | float, shares: Days | None = None
@@ -93,6 +99,11 @@ class History:
         self.ever = self.ever | met
         self.before_scored = np.where(new, self.scored, self.before_scored)
         self.scored = np.where(new, met, self.scored)
+
+    def know(self, rows: Mask, cell_free: Mask, leading: NDArray[np.int64]) -> None:
+        """Enter the truth at the visit of ``rows``; the arguments are as the attributes, shape (n,)."""
+        self.cell_free = np.where(rows, cell_free, self.cell_free)
+        self.leading = np.where(rows, leading, self.leading)
 
     def dose(self, drug: str, rows: Mask, days: Days, *, taking: Mask, ended: Days) -> None:
         """Enter treatment since the last visit.

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from offtarget.arrays.trajectories import Status
 from offtarget.evidence import Evidence, digest
+from offtarget.trials.escape import CloneCourses, Spectrum
 
-__all__ = ["Accounting", "Comparison", "Estimate", "Outcome", "Panel", "Published", "TrialResult"]
+__all__ = [
+    "Accounting",
+    "Comparison",
+    "Difference",
+    "Estimate",
+    "Outcome",
+    "Panel",
+    "Published",
+    "TrialResult",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,6 +34,8 @@ class Outcome:
         time: day from origin to event or censoring, shape (k,).
         event: True where the event happened, False where the patient is censored, shape (k,).
         weight: how much each patient counts, shape (k,); 1 unless the population is reweighted.
+        clone: of an event about resistant clones, the number of the one that led when it happened, -1 where none did,
+            shape (k,); of other events nothing, shape (0,).
     """
 
     arm: str
@@ -33,6 +45,7 @@ class Outcome:
     time: NDArray[np.float64]
     event: NDArray[np.bool_]
     weight: NDArray[np.float64]
+    clone: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +102,31 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """An endpoint in one arm less that in another, in percentage points, with a 95 % interval.
+
+    Attributes:
+        pairs: patients who are counted in both arms: the interval takes into account that they are the same.
+    """
+
+    endpoint: str
+    arm: str
+    reference: str
+    month: float
+    pairs: int
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class Accounting:
     """What became of the patients of one arm: planned = sum of ``statuses``; the rest explains the counts.
 
     Attributes:
         rules_fired: rule in words -> patients it fired for.
-        cell_free: patients who ended without a leukaemic cell of any clone, by the rule of ``extinction``.
+        cell_free: patients who ended without a leukaemic cell of any clone; where cells flow, by the rule of
+            ``extinction``.
     """
 
     arm: str
@@ -147,6 +179,8 @@ class TrialResult:
         inputs: digest of the study and of each model, population, drug, target and mechanism that went in.
         files: the user's own files as they were read, by the place they get in the folder of the run.
         seconds: wall time by phase ("load", "compile", "simulate", "assess", ...).
+        counted: whether few cells were counted and lived or died by chance; else all flowed.
+        spectra: for each endpoint about clones and each arm, which clone led; ``courses`` of a few patients' clones.
     """
 
     trial: object
@@ -167,6 +201,10 @@ class TrialResult:
     inputs: Mapping[str, str]
     files: Mapping[str, bytes]
     seconds: Mapping[str, float]
+    counted: bool = False
+    differences: tuple[Difference, ...] = ()
+    spectra: tuple[Spectrum, ...] = ()
+    courses: CloneCourses | None = None
 
     @property
     def failed(self) -> int:

@@ -17,11 +17,13 @@ from offtarget.engine.kernel import Kernel
 from offtarget.errors import Cancelled, InputError, Interrupted, sentence
 from offtarget.evidence import stamp
 from offtarget.trials.analysis import compare, estimate
+from offtarget.trials.differences import differences
 from offtarget.trials.follow import Followed, follow
 from offtarget.trials.inputs import exposure_rows, parameter_rows, troughs
 from offtarget.trials.panel import make_panel
 from offtarget.trials.result import Accounting, Outcome, TrialResult
 from offtarget.trials.setup import Setup, enrol, prepare
+from offtarget.trials.spectrum import courses, spectra
 from offtarget.trials.trial import Trial
 from offtarget.units import DAYS_PER_MONTH
 
@@ -146,15 +148,19 @@ def _result(
     days = record_days(trial.horizon)
     seen = [chunk for chunk in chunks if int(chunk.cohort.patients[0]) < _BAND]
     everyone = Cohort.joined([chunk.cohort for chunk in seen])
+    numbers = [chunk.cohort.patients for chunk in seen]
+    recorded = [[chunk.arms[number] for chunk in seen] for number in range(len(trial.arms))]
     return TrialResult(
         trial=trial, model=setup.model, planned=planned, patients=simulated, seed=seed, outcomes=outcomes,
         estimates=estimate(trial, outcomes), comparisons=compare(trial, outcomes), accounting=accounting,
-        panel=make_panel(trial, kernel, days, [chunk.cohort.patients for chunk in seen],
-                         [[chunk.arms[number] for chunk in seen] for number in range(len(trial.arms))]),
+        panel=make_panel(trial, kernel, days, numbers, recorded),
         final=tuple(np.concatenate([part.final for part in parts]) for parts in followed),
         parameters=parameter_rows(setup), troughs=troughs(setup, everyone, seed),
         exposures=exposure_rows(setup, everyone, seed),
         versions=stamp(), inputs=setup.inputs, files=setup.files, seconds=watch.seconds,
+        counted=setup.counted, differences=differences(trial, outcomes),
+        spectra=spectra(trial, setup.model.clones, outcomes),
+        courses=courses(trial, kernel, setup.model.clones, days, numbers, recorded, outcomes),
     )  # fmt: skip
 
 
@@ -164,7 +170,7 @@ def _joined(chunks: list[_Chunk]) -> tuple[Outcome, ...]:
     for number in range(len(chunks[0].arms)):
         for place, first in enumerate(chunks[0].arms[number].outcomes):
             parts = [chunk.arms[number].outcomes[place] for chunk in chunks]
-            columns = ("patients", "origin", "time", "event", "weight")
+            columns = ("patients", "origin", "time", "event", "weight", "clone")
             joined = (np.concatenate([getattr(part, name) for part in parts]) for name in columns)
             whole.append(Outcome(first.arm, first.endpoint, *joined))
     return tuple(whole)

@@ -10,7 +10,7 @@ from offtarget.arrays.cohort import Cohort
 from offtarget.catalog import is_path
 from offtarget.engine.hybrid import build_hybrid
 from offtarget.engine.kernel import Kernel, build
-from offtarget.errors import InputError, nearest
+from offtarget.errors import InputError, nearest, sentence
 from offtarget.evidence import digest
 from offtarget.models.dimensions import raise_on_bad_dimensions
 from offtarget.models.model import Model
@@ -80,6 +80,7 @@ def prepare(trial: Trial) -> Setup:
     model = treat(untreated, drugs, mechanisms, exposure=trial.exposure)
     raise_on_bad_dimensions(model)
     refuse_switches(trial, model)
+    _refuse_clones(trial, model)
     population = load_population(trial.population)
     _refuse_strange(population, model, where=Path(trial.population).name)
     if population.standing is not None:
@@ -95,6 +96,19 @@ def _refuse_strange(population: Population, model: Model, *, where: str) -> None
         if not one.covariate and one.name not in known:
             said = nearest(one.name, known, kind="parameter")
             raise InputError(f'{where}: parameters: the model {model.id} has no "{one.name}". {said}')
+
+
+def _refuse_clones(trial: Trial, model: Model) -> None:
+    """Refuse an endpoint about leukaemic cells in a model that has no clones to count them in."""
+    for number, endpoint in enumerate(trial.endpoints, 1):
+        if endpoint.condition.unseen() and not model.clones:
+            where, then = (
+                f"{trial.id}: endpoint {number}: event",
+                "Use a model with a table of clones, such as cml.",
+            )
+            raise InputError(
+                sentence(where, expected="an event that this model has", got=endpoint.event, then=then)
+            )
 
 
 def _digests(trial: Trial, drugs: tuple[Drug, ...], mechanisms: tuple[Mechanism, ...]) -> dict[str, str]:

@@ -23,7 +23,7 @@ from offtarget.trials.files import anchored, portable
 from offtarget.trials.result import Outcome, Panel, TrialResult
 from offtarget.trials.study import trial_from_record
 from offtarget.trials.toml import write_toml
-from offtarget.trials.trial import Trial
+from offtarget.trials.trial import COUNTED, FLOW, Trial
 
 __all__ = ["MANIFEST", "STUDY", "damaged", "load_run", "manifest", "read_manifest", "ready_folder", "save"]
 
@@ -161,6 +161,9 @@ def manifest(result: TrialResult) -> dict[str, Any]:
         "rules_fired": {row.arm: dict(row.rules_fired) for row in result.accounting},
         "estimates": [_plain(estimate) for estimate in result.estimates],
         "comparisons": [_plain(comparison) for comparison in result.comparisons],
+        "differences": [_plain(difference) for difference in result.differences],
+        "spectra": [_plain(one) | {"months": [_number(month) for month in one.months]} for one in result.spectra],
+        "chance": COUNTED if result.counted else FLOW,
         "inputs": dict(result.inputs), "versions": dict(result.versions), "seconds": dict(result.seconds),
     }  # fmt: skip
 
@@ -266,7 +269,9 @@ def _plain(noun: Any) -> dict[str, Any]:
     for name in noun.__dataclass_fields__:
         value = getattr(noun, name)
         if isinstance(value, float):
-            plain[name] = value if np.isfinite(value) else None
+            plain[name] = _number(value)
+        elif isinstance(value, tuple) and all(isinstance(item, str | int | float) for item in value):
+            plain[name] = list(value)
         elif isinstance(value, tuple):
             plain[name] = [_plain(item) for item in value]
         elif hasattr(value, "source"):
@@ -274,6 +279,10 @@ def _plain(noun: Any) -> dict[str, Any]:
         else:
             plain[name] = value
     return plain
+
+
+def _number(value: float) -> float | None:
+    return value if np.isfinite(value) else None
 
 
 def _parquet(table: pa.Table) -> bytes:

@@ -15,6 +15,7 @@ from offtarget.pharmacology.regimen import Regimen, parse_regimen
 from offtarget.records import Table, read_toml
 from offtarget.trials.assay import read_assay
 from offtarget.trials.conditions import parse_condition
+from offtarget.trials.escape import PublishedSpectrum
 from offtarget.trials.feasible import check_rules
 from offtarget.trials.files import anchored
 from offtarget.trials.result import Published
@@ -115,6 +116,7 @@ def _read(table: Table, id: str) -> Trial:
         published=tuple(_published(one, endpoints, arms) for one in table.tables("published")),
         notes=table.texts("notes", default=()), evidence=_source(table), record=dict(table.data),
         chance=table.choice("chance", CHANCE, kind="chance", default=FLOW),
+        spectra=tuple(_spectrum(one) for one in table.tables("spectrum")),
     )  # fmt: skip
 
 
@@ -246,6 +248,18 @@ def _published(table: Table, endpoints: tuple[Endpoint, ...], arms: tuple[Arm, .
     )  # fmt: skip
     table.done()
     return found
+
+
+def _spectrum(table: Table) -> PublishedSpectrum:
+    key, counts = table.text("evidence"), table.table("counts")
+    _reference(key, table.at("evidence"))
+    found = {name: counts.whole(name, low=0, high=10**9) for name in counts.data}
+    if not any(found.values()):
+        expected = "how often each mutation was found, as in { T315I = 38 }"
+        raise InputError(sentence(table.at("counts"), expected=expected, got=counts.data))
+    note = table.text("note", default="")
+    table.done()
+    return PublishedSpectrum(found, Evidence(key, Grade.MEASURED, note))
 
 
 def _reference(key: str, where: str) -> None:

@@ -9,6 +9,7 @@ from offtarget.evidence import Evidence
 from offtarget.pharmacology.regimen import Regimen
 from offtarget.trials.assay import Assay
 from offtarget.trials.conditions import Condition
+from offtarget.trials.escape import PublishedSpectrum
 from offtarget.trials.result import Published
 from offtarget.trials.visits import Visits
 
@@ -100,6 +101,7 @@ class Trial:
         horizon: length of the trial, day.
         record: the study as a mapping, for the manifest and for replay.
         chance: one of ``CHANCE``.
+        spectra: how often each mutation was found in patients of real trials.
     """
 
     id: str
@@ -120,6 +122,7 @@ class Trial:
     evidence: Evidence | None
     record: Mapping[str, object]
     chance: str = FLOW
+    spectra: tuple[PublishedSpectrum, ...] = ()
 
     def published_for(self, endpoint: str, arm: str, month: float) -> tuple[Published, ...]:
         """Published figures for an endpoint in an arm at a time."""

@@ -9,6 +9,7 @@ from offtarget.reports.figures.agreement import agreement
 from offtarget.reports.figures.base import Figure, Gap
 from offtarget.reports.figures.cells import clones, immune
 from offtarget.reports.figures.exposure import exposure
+from offtarget.reports.figures.muller import muller
 from offtarget.reports.figures.survival import survival
 from offtarget.reports.figures.trajectories import trajectories
 from offtarget.trials.result import TrialResult
@@ -24,6 +25,6 @@ def figures(result: TrialResult) -> dict[str, tuple[Figure | Gap, ...]]:
     """
     return {
         "results": (agreement(result), *survival(result)),
-        "course": (trajectories(result), immune(result), clones(result)),
+        "course": (trajectories(result), immune(result), clones(result), *muller(result)),
         "exposure": exposure(result),
     }

@@ -162,7 +162,8 @@ def clones(result: TrialResult) -> Figure | Gap:
     top = max((float(row["high"] or 1) for row in tables["clones"]), default=1.0)
     who = list(dict.fromkeys(_parts(name)[1] for name in drawn))
     plots = [_clone_plot(arm, who, axis, top, alone=len(arms) == 1) for arm in arms]
-    caption = f"{_clone_caption(who, absent)} {left_out(len(arms), len(panel.arm_names))}".strip()
+    told = _clone_caption(who, absent, counted=result.counted)
+    caption = f"{told} {left_out(len(arms), len(panel.arm_names))}".strip()
     ends = "; ".join(
         f"{' '.join(reversed(_parts(name)))} {_ends(_of(tables['clones'], name), arms)}" for name in drawn
     )
@@ -219,12 +220,16 @@ def _clone_plot(arm: str, who: list[str], axis: TimeAxis, top: float, *, alone: 
     return alt.layer(band, line).properties(width=width, height=180, title=f"{arm}: cells")
 
 
-def _clone_caption(who: list[str], absent: list[str]) -> str:
+def _clone_caption(who: list[str], absent: list[str], *, counted: bool) -> str:
+    below = (
+        "no cell is drawn there too"
+        if counted
+        else "below one cell the model's number is a chance, not a count"
+    )
     told = [
         f"Cells of {count(len(who), 'clone')} ({joined(who)}): median (line) and 5th to 95th percentile (band) over "
         "the patients still simulated; solid: proliferating, dashed: quiescent. "
-        f"Values below {number(_EDGE)} cells are drawn on the lower edge; below one cell the model's number is a "
-        "chance, not a count."
+        f"Values below {number(_EDGE)} cells are drawn on the lower edge; {below}."
     ]
     if absent:
         names = joined(_absent(absent))
