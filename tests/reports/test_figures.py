@@ -214,3 +214,19 @@ def test_the_time_axis_ends_where_the_trial_does(years, last):
     axis = time_axis(np.array([0.0, years * 365.25]))
     assert axis.ticks[-1] == last
     assert axis.at(years * 365.25) == pytest.approx(axis.end)
+
+
+def test_the_axis_of_a_rare_event_ends_above_what_is_drawn_and_the_caption_says_so(result):
+    made = result()
+    number, rare = 1, made.trial.endpoints[1]
+    outcomes = tuple(
+        replace(one, event=one.event & (one.patients % 40 == 0)) if one.endpoint == rare.name else one
+        for one in made.outcomes
+    )
+    figure = survival(replace(made, outcomes=outcomes))[number]
+    high = max(row["high"] for row in figure.tables["curve"] if row["high"] is not None)
+    assert high <= 10 and "The axis ends at 10 %." in figure.caption
+    assert "'domain': [0, 10]" in str(figure.spec)
+    usual = survival(made)[number]
+    assert "The axis ends" not in usual.caption and "'domain': [0, 100]" in str(usual.spec)
+    assert "The axis ends" not in survival(replace(made, outcomes=outcomes))[0].caption

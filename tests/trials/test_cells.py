@@ -179,15 +179,16 @@ def escaping() -> TrialResult:
     )
 
 
-def test_the_patients_shown_are_the_first_who_escape_and_the_first_who_does_not(
+def test_the_patients_shown_are_the_first_who_escape_everywhere_somewhere_and_nowhere(
     escaping: TrialResult,
 ) -> None:
     found = escaping.courses
     assert found is not None
     events = {one.arm: set(one.patients[one.event].tolist()) for one in escaping.outcomes}
-    either = sorted(events["on"] | events["off"])
-    neither = [number for number in range(80) if number not in either]
-    assert found.patients.tolist() == [*either[:3], neither[0]]
+    both, one = sorted(events["on"] & events["off"]), sorted(events["on"] ^ events["off"])
+    neither = [number for number in range(80) if number not in {*both, *one}]
+    assert both and one and neither
+    assert found.patients.tolist() == [*both[:2], *one[:2], neither[0]]
     for arm, name in enumerate(found.arms):
         assert found.escaped[arm].tolist() == [number in events[name] for number in found.patients.tolist()]
     panel = escaping.panel

@@ -76,7 +76,7 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
-PLACES = _places(STIM1)
+ESCAPE = tomllib.loads(find("trials", "escape_immunity").read_text(encoding="utf-8"))
 JUNK = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=40), st.lists(st.integers(), max_size=3),
     st.sampled_from(["0 mg", "-1 h", "every", "MMR lost", "400 mg imatinib every 24 h", "stop", "nan years"]),
@@ -84,14 +84,15 @@ JUNK = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=300)
-@given(
-    st.lists(st.tuples(st.sampled_from(PLACES), st.one_of(st.just("delete"), JUNK)), min_size=1, max_size=3)
-)
+@pytest.mark.parametrize("study", [STIM1, ESCAPE], ids=["stim1", "escape_immunity"])
+@settings(max_examples=200)
+@given(data=st.data())
 def test_a_study_changed_anywhere_still_loads_or_is_one_sentence(
-    changes: list[tuple[tuple[Any, ...], Any]],
+    data: st.DataObject, study: dict[str, Any]
 ) -> None:
-    record = copy.deepcopy(STIM1)
+    change = st.tuples(st.sampled_from(_places(study)), st.one_of(st.just("delete"), JUNK))
+    changes = data.draw(st.lists(change, min_size=1, max_size=3))
+    record = copy.deepcopy(study)
     for path, value in changes:
         _change(record, path, value)
     try:
@@ -113,3 +114,34 @@ def _change(record: Any, path: tuple[Any, ...], value: Any) -> None:
             record[last] = value
     except (KeyError, IndexError, TypeError):
         pass
+
+
+def test_escape_immunity_differs_between_its_arms_in_one_switch_and_counts_cells() -> None:
+    trial = load_trial("escape_immunity")
+    on, off = trial.arms
+    assert trial.chance == "counted"
+    assert (on.switches, off.switches) == ({"on_immunity": 1.0}, {"on_immunity": 0.0})
+    assert on.regimens == off.regimens
+    assert next(one.name for one in trial.endpoints if one.condition.of_clones()) == trial.endpoints[0].name
+    assert trial.endpoints[1].condition.unseen()
+    for one in trial.endpoints[:2]:
+        assert one.report_at == (12.0, 24.0, 36.0, 60.0, 120.0)
+    (published,) = trial.spectra
+    assert sum(published.counts.values()) == 249
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [({"counts": {"T315I": 38}}, r"spectrum 1: evidence: expected"),
+     ({"evidence": "nobody1999", "counts": {"T315I": 38}}, r'spectrum 1: evidence: reference "nobody1999"'),
+     ({"evidence": "leighow2020"}, r"spectrum 1: counts: expected a table"),
+     ({"evidence": "leighow2020", "counts": {}}, r"spectrum 1: counts: expected how often each mutation"),
+     ({"evidence": "leighow2020", "counts": {"T315I": 0}}, r"spectrum 1: counts: expected how often each mutation"),
+     ({"evidence": "leighow2020", "counts": {"T315I": -1}}, r"spectrum 1: counts: T315I: expected a number from 0"),
+     ({"evidence": "leighow2020", "counts": {"T315I": 1.5}}, r"spectrum 1: counts: T315I: expected a whole number"),
+     ({"evidence": "leighow2020", "counts": {"T315I": 1}, "value": 3}, r"spectrum 1: value: this key is not known")],
+)  # fmt: skip
+def test_a_wrong_spectrum_is_a_sentence(table: dict[str, Any], says: str) -> None:
+    record = copy.deepcopy(STIM1) | {"spectrum": [table]}
+    with pytest.raises(InputError, match=says):
+        trial_from_record(record, id="wrong", where="wrong.toml")

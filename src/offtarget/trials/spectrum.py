@@ -14,11 +14,11 @@ from offtarget.units import DAYS_PER_MONTH
 
 __all__ = ["courses", "spectra"]
 
-#: Patients with the event whose clones are shown, and one without it: what fits on a page.
-_SHOWN = 3
+#: How many patients of a kind have their clones shown: what fits on a page.
+_SHOWN = 2
 _RULE = (
-    f"the first {_SHOWN} patients, by number, in whom the event happened in any arm, and the first in whom it happened "
-    "in none"
+    f"by number, the first {_SHOWN} patients in whom the event happened in every arm, the first {_SHOWN} in whom it "
+    "happened in some arm only, and the first in whom it happened in none"
 )
 
 
@@ -70,8 +70,9 @@ def courses(
         return None
     who = np.concatenate(patients)
     happened = np.stack([_happened(who, arm.name, about[0].name, outcomes) for arm in trial.arms])
-    escaped = happened.any(axis=0)
-    chosen = np.concatenate([np.flatnonzero(escaped)[:_SHOWN], np.flatnonzero(~escaped)[:1]])
+    some, every = happened.any(axis=0), happened.all(axis=0)
+    kinds = ((every, _SHOWN), (some & ~every, _SHOWN), (~some, 1))
+    chosen = np.concatenate([np.flatnonzero(kind)[:most] for kind, most in kinds])
     places = [kernel.outputs.index(f"P_{clone}") for clone in clones]
     cells = np.stack(
         [np.concatenate([part.values for part in parts])[chosen][:, :, places] for parts in followed]

@@ -33,6 +33,8 @@ from offtarget.units import DAYS_PER_MONTH
 __all__ = ["survival"]
 
 _STEPS, _TICKS, _ARMS = 400, 150, 8
+#: Where the axis of an event that few reach may end, percent.
+_TOPS = (5, 10, 20, 50)
 #: A little before an instant, so that a patient censored on that very day still counts as followed, day.
 _BEFORE = 1e-6
 
@@ -62,7 +64,7 @@ def _figure(result: TrialResult, endpoint: Endpoint, number: int) -> Figure | Ga
     chart = _chart(tables, [one.arm for one in with_patients], endpoint)
     return finish(
         chart, tables, id=id, title=title, alt=_alt(result, endpoint),
-        caption=_caption(endpoint, with_patients, tables["published"], len(study(result).arms)),
+        caption=_caption(endpoint, with_patients, tables, len(study(result).arms)),
     )  # fmt: skip
 
 
@@ -133,12 +135,13 @@ def _chart(tables: dict[str, list[Row]], arms: list[str], endpoint: Endpoint) ->
         "month:Q", title=f"Months since {since}", scale=alt.Scale(domain=[0, end], nice=False),
         axis=alt.Axis(values=ticks, labelFlush=False, format="d"),
     )  # fmt: skip
+    top = _top(endpoint, tables)
     word = "Reached, %" if _rising(endpoint) else "Free of event, %"
     y = alt.Y(
         "percent:Q",
         title=word,
-        scale=alt.Scale(domain=[0, 100]),
-        axis=alt.Axis(values=[0, 20, 40, 60, 80, 100]),
+        scale=alt.Scale(domain=[0, top]),
+        axis=alt.Axis(values=[top * step / 5 for step in range(6)]),
     )
     looks = arm_scale(arms)
     colour = looks["color"]
@@ -176,6 +179,17 @@ def _chart(tables: dict[str, list[Row]], arms: list[str], endpoint: Endpoint) ->
     return alt.vconcat(curve, _risk_table(end, arms), spacing=14)
 
 
+def _top(endpoint: Endpoint, tables: dict[str, list[Row]]) -> int:
+    """Where the percent axis ends: below a hundred where few come to the event, and what is drawn would lie flat."""
+    if not _rising(endpoint):
+        return 100
+    drawn = [
+        row[side] for layer in ("curve", "published") for row in tables[layer] for side in ("percent", "high")
+    ]
+    highest = max((float(value) for value in drawn if value is not None), default=100.0)
+    return next((top for top in _TOPS if highest <= top), 100)
+
+
 def _risk_table(end: float, arms: list[str]) -> Any:
     import altair as alt
 
@@ -195,7 +209,7 @@ def _risk_table(end: float, arms: list[str]) -> Any:
     return text.properties(width=WIDTH, height=18 * len(arms), title=head)
 
 
-def _caption(endpoint: Endpoint, outcomes: list[Outcome], published: list[Row], arms: int) -> str:
+def _caption(endpoint: Endpoint, outcomes: list[Outcome], tables: dict[str, list[Row]], arms: int) -> str:
     sizes = joined(
         [f"{one.arm}: n = {one.patients.size}, {count(int(one.event.sum()), 'event')}" for one in outcomes]
     )
@@ -215,7 +229,9 @@ def _caption(endpoint: Endpoint, outcomes: list[Outcome], published: list[Row], 
         told.append("No event happened in any arm.")
     if any(float(one.weight.min()) != float(one.weight.max()) for one in outcomes):
         told.append("The curve is weighted; the numbers at risk are patients, not weights.")
-    told += [_about(published), left_out(len(outcomes), arms)]
+    if (top := _top(endpoint, tables)) < 100:
+        told.append(f"The axis ends at {top} %.")
+    told += [_about(tables["published"]), left_out(len(outcomes), arms)]
     return " ".join(told).strip()
 
 
