@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from offtarget.evidence import Evidence, Grade
-from offtarget.reports.escape import chance, difference_rows, escape_lines, spectrum_tables
+from offtarget.reports.escape import (
+    chance,
+    difference_rows,
+    escape_lines,
+    headline_differences,
+    spectrum_tables,
+)
 from offtarget.reports.figures import Figure, Gap, figures
 from offtarget.reports.figures.muller import muller
 from offtarget.reports.report import write_report
@@ -53,6 +59,18 @@ def test_differences_are_told_with_their_sign_and_interval(made):
     assert first == {"endpoint": "escape", "arm": "off", "reference": "on", "month": "12", "pairs": "400",
                      "value": "+2.5 (+1.0 to +4.2)"}  # fmt: skip
     assert second["value"] == "not estimable"
+
+
+def test_the_first_endpoint_s_last_difference_is_the_headline(made):
+    name = made.trial.endpoints[0].name
+    told = (
+        Difference(name, "off", "on", 6.0, 400, 1.5, 1.0, 2.0),
+        Difference(name, "off", "on", 60.0, 399, 2.5, 1.0, 4.0),
+        Difference("another", "off", "on", 60.0, 399, 9.5, 1.0, 4.0),
+    )
+    assert headline_differences(replace(made, differences=told)) == [
+        f"off less on: {name} at 60 months differs by +2.5 (+1.0 to +4.0) percentage points, in the same 399 patients."
+    ]
 
 
 def test_a_spectrum_stands_beside_the_published_one_on_the_clones_they_share(made):
@@ -137,7 +155,7 @@ def test_the_page_tells_differences_spectra_switches_and_who_knows_what(made, tm
     page = write_report(replace(made, trial=replace(trial, arms=arms, endpoints=endpoints)), tmp_path)
     text = re.sub(r"\s+", " ", page.read_text(encoding="utf-8"))
     for said in ("+2.5 (+1.0 to +4.2)", 'id="table-spectrum-1"', "switched: on_immunity off", "40 of 60 mutations",
-                 "but for major molecular response, which no clinic could see", "Few cells are counted",
+                 "but for &#34;major molecular response&#34;, which no clinic could see", "Few cells are counted",
                  "Clones of single patients over time"):  # fmt: skip
         assert said in text, said
     assert "never the simulated truth" not in text

@@ -11,7 +11,7 @@ from offtarget.reports.words import NOT_ESTIMABLE, count, joined, months, points
 from offtarget.trials.escape import PublishedSpectrum, Spectrum
 from offtarget.trials.result import Difference, TrialResult
 
-__all__ = ["chance", "difference_rows", "escape_lines", "spectrum_tables"]
+__all__ = ["chance", "difference_rows", "escape_lines", "headline_differences", "spectrum_tables"]
 
 
 def chance(result: TrialResult) -> str:
@@ -25,6 +25,18 @@ def chance(result: TrialResult) -> str:
         "Few cells are counted: below the limits in the table of parameters a clone is a number of whole cells that "
         "live, die and mutate by chance, and above them it flows. A patient's luck is the same in every arm."
     )
+
+
+def headline_differences(result: TrialResult) -> list[str]:
+    """The first endpoint in every arm less the first arm, at the last time, in a sentence each."""
+    told = {}
+    for one in result.differences:
+        if one.endpoint == study(result).endpoints[0].name:
+            told[one.arm] = (
+                f"{one.arm} less {one.reference}: {one.endpoint} at {months(one.month)} months differs by "
+                f"{_interval(one)} percentage points, in the same {count(one.pairs, 'patient')}."
+            )
+    return list(told.values())
 
 
 def difference_rows(result: TrialResult) -> list[dict[str, str]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from offtarget.errors import writing
 from offtarget.reports import sections
-from offtarget.reports.escape import difference_rows, spectrum_tables
+from offtarget.reports.escape import difference_rows, headline_differences, spectrum_tables
 from offtarget.reports.figures import Figure, Gap, figures
 from offtarget.reports.render import inline, render, warm
 from offtarget.reports.table import accounts, study, verdict
@@ -56,7 +56,8 @@ def _page(
     style = Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8"))
     return house.get_template("report.html.j2").render(
         style=style, result=result, trial=study(result), plots=_plots(drawn, texts), results=sections.results(result),
-        verdict=verdict(result), accounts=accounts(result), headline=sections.headline(result),
+        verdict=verdict(result), accounts=accounts(result),
+        headline=[*sections.headline(result), *headline_differences(result)],
         design=sections.design(result), comparisons=sections.comparisons(result),
         differences=difference_rows(result), spectra=spectrum_tables(result),
         exposures=sections.exposures(result), parameters=sections.parameters(result), grades=sections.grades(result),

@@ -111,7 +111,7 @@ def _given(arm: Arm) -> str:
 
 def _sight(trial: Trial) -> str:
     """What rules and endpoints see, in a sentence."""
-    unseen = [one.name for one in trial.endpoints if one.condition.unseen()]
+    unseen = [f'"{one.name}"' for one in trial.endpoints if one.condition.unseen()]
     if not unseen:
         return "Rules and endpoints see only what the assay reports at a visit, never the simulated truth."
     return (
