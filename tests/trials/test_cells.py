@@ -32,7 +32,7 @@ CURE = {"name": "cure", "measure": "reached by", "event": "no leukaemic cell", "
 
 
 def _cells(net: object) -> Cells:
-    return Cells(SimpleNamespace(outputs=NAMES, net=net), CLONES)  # type: ignore[arg-type]
+    return Cells(SimpleNamespace(outputs=NAMES, species=NAMES, net=net), CLONES)  # type: ignore[arg-type]
 
 
 OUTPUTS = np.array([
@@ -42,8 +42,20 @@ OUTPUTS = np.array([
 
 
 def test_no_cell_is_left_where_every_count_is_zero_and_of_a_flow_where_less_than_counts_as_one_is() -> None:
-    assert _cells("a net").none_left(OUTPUTS).tolist() == [True, False, False, False, False, False]
+    every = _cells(SimpleNamespace(counted=[1, 2, 3, 4, 5, 6]))
+    assert every.none_left(OUTPUTS).tolist() == [True, False, False, False, False, False]
     assert _cells(None).none_left(OUTPUTS).tolist() == [True, False, False, False, True, False]
+    assert (every.flowing, _cells(None).flowing) == ((), CLONES)
+
+
+def test_a_clone_that_flows_among_counted_ones_counts_as_gone_by_the_flow_s_rule() -> None:
+    some = _cells(
+        SimpleNamespace(counted=[3, 4, 5])
+    )  # all of clone a, of clone b the proliferating cells only
+    assert some.flowing == ("wt", "b")
+    assert some.none_left(OUTPUTS).tolist() == [True, False, False, False, True, False]
+    a_little = np.array([[0.0, 0, 0, 1e-4, 0, 0, 0], [0.0, 1e-4, 0, 0, 0, 0, 0]])
+    assert some.none_left(a_little).tolist() == [False, True]
 
 
 def test_the_clone_that_leads_is_the_largest_but_for_the_first() -> None:

@@ -19,7 +19,11 @@ NO_CLONE = -1
 
 
 class Cells:
-    """Where the clones of a model are among a kernel's outputs ``P_<clone>`` and ``Q_<clone>``."""
+    """Where the clones of a model are among a kernel's outputs ``P_<clone>`` and ``Q_<clone>``.
+
+    Attributes:
+        flowing: the clones of which some cells always flow, so that they never come to nothing by themselves.
+    """
 
     def __init__(self, kernel: Kernel, clones: tuple[str, ...]) -> None:
         def places(kinds: str) -> NDArray[np.int64]:
@@ -27,8 +31,10 @@ class Cells:
                 [kernel.outputs.index(f"{kind}_{one}") for one in clones for kind in kinds], np.int64
             )
 
-        self._flows = kernel.net is None
+        counted = set() if kernel.net is None else {kernel.species[place] for place in kernel.net.counted}
+        self.flowing = tuple(one for one in clones if not {f"P_{one}", f"Q_{one}"} <= counted)
         self._all, self._proliferating = places("PQ"), places("P")
+        self._flows = np.repeat(np.array([one in self.flowing for one in clones], bool), 2)
 
     def none_left(self, outputs: NDArray[np.float64]) -> Mask:
         """Whether no leukaemic cell is left; where cells flow, whether less is left than counts as one; shape (n,).
@@ -38,8 +44,9 @@ class Cells:
         """
         if not self._all.size:
             return np.zeros(outputs.shape[0], bool)
-        total = outputs[:, self._all].sum(axis=1)
-        return np.asarray(total < EXTINCT.value if self._flows else total == 0.0)
+        cells = outputs[:, self._all]
+        flowing, counted = cells[:, self._flows].sum(axis=1), cells[:, ~self._flows].sum(axis=1)
+        return np.asarray((flowing < EXTINCT.value) & (counted == 0.0))
 
     def proliferating(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
         """Proliferating cells of each clone, which the transcripts in a sample come from, shape (clones, n).

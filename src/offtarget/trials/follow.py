@@ -153,8 +153,7 @@ class _Ward:
         if visiting.any():
             self._visit(visiting, day, outputs)
             self.final[visiting] = outputs[visiting]
-            if self.kernel.net is None:
-                self.gone = extinctions(self.kernel, self.clones, outputs, visiting, day)
+            self.gone = extinctions(self.kernel, self.cells.flowing, outputs, visiting, day)
         self.cell_free = alive & self.cells.none_left(outputs)
 
     def _visit(self, rows: Mask, day: Days, outputs: NDArray[np.float64]) -> None:
